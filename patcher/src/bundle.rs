@@ -1,0 +1,287 @@
+//! Bundles: opened, verified, and only then read.
+//!
+//! [`Bundle::open`] finds the members, [`Bundle::verify`] turns it into a [`VerifiedBundle`] by the signatures
+//! over `manifest.json`, and that alone gives out payloads. Every member's bytes are held against the signed
+//! digest in memory, and the same bytes are used: nothing is read twice from the disk or share.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use container::{Container, ContainerError, ContainerKind, Source};
+use keyring::{KeyRing, Signed, TrustError, Verified};
+use manifest::{FileEntry, MANIFEST_NAME, MAX_MANIFEST, Manifest, ManifestError, MemberEntry};
+
+use crate::delta::DeltaError;
+use crate::digest::Digest;
+use crate::target_path::TargetPath;
+
+pub mod container;
+pub mod keyring;
+pub mod manifest;
+
+/// The folder of the signatures in a container.
+pub const SIGNATURE_FOLDER: &str = "signatures/";
+/// The ending of a signature's name.
+pub const SIGNATURE_ENDING: &str = ".minisig";
+/// Largest signature file that is read.
+const MAX_SIGNATURE: u64 = 4096;
+/// Most signatures a bundle may carry.
+const MAX_SIGNATURES: usize = 64;
+
+/// Why a bundle is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// The container cannot be read.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// The manifest is not believed, or refused.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A signature file is no text.
+    #[error("signature {name} is no text")]
+    SignatureText {
+        /// Its name.
+        name: TargetPath,
+    },
+    /// More signatures than any bundle has.
+    #[error("the bundle carries {found} signatures, at most {MAX_SIGNATURES} are read")]
+    TooManySignatures {
+        /// How many there are.
+        found: usize,
+    },
+    /// A member that the manifest does not list.
+    #[error("member {name} is not listed in the manifest")]
+    Unlisted {
+        /// Its name.
+        name: TargetPath,
+    },
+    /// A member's bytes are not what the manifest says.
+    #[error("member {name}: {what} is {found}, the manifest says {wanted}")]
+    Differs {
+        /// Its name.
+        name: TargetPath,
+        /// Size or digest.
+        what: &'static str,
+        /// What it is.
+        found: String,
+        /// What the manifest says.
+        wanted: String,
+    },
+    /// A delta does not decode.
+    #[error("delta {name} does not decode")]
+    Delta {
+        /// Its name.
+        name: TargetPath,
+        /// Why.
+        source: DeltaError,
+    },
+    /// A delta decodes to another file.
+    #[error("delta {name} makes a file with digest {found}, the manifest says {wanted}")]
+    WrongResult {
+        /// Its name.
+        name: TargetPath,
+        /// Digest of what it makes.
+        found: Digest,
+        /// Digest of the payload.
+        wanted: Digest,
+    },
+    /// A lean bundle that has no delta from this old file.
+    #[error("the bundle holds no whole {name} and no delta from the old file {old}")]
+    NoWay {
+        /// The file.
+        name: TargetPath,
+        /// The old file's digest, or "that is absent".
+        old: String,
+    },
+}
+
+impl From<TrustError> for BundleError {
+    fn from(error: TrustError) -> Self {
+        Self::Manifest(ManifestError::Trust(error))
+    }
+}
+
+/// An opened bundle of which nothing is believed.
+#[derive(Debug)]
+pub struct Bundle {
+    container: Container,
+    signed: Signed,
+}
+
+impl Bundle {
+    /// Opens a container and reads the manifest's bytes and the signatures.
+    pub fn open(source: impl Source + 'static) -> Result<Self, BundleError> {
+        let mut container = Container::open(source)?;
+        let names: Vec<TargetPath> =
+            container.members().filter(|name| name.as_str().starts_with(SIGNATURE_FOLDER)).cloned().collect();
+        if names.len() > MAX_SIGNATURES {
+            return Err(BundleError::TooManySignatures { found: names.len() });
+        }
+        let mut signatures = BTreeMap::new();
+        for name in names {
+            if !name.as_str().ends_with(SIGNATURE_ENDING) {
+                return Err(BundleError::Unlisted { name });
+            }
+            let text = String::from_utf8(container.read(&name, MAX_SIGNATURE)?);
+            let text = text.map_err(|_| BundleError::SignatureText { name: name.clone() })?;
+            signatures.insert(name.to_string(), text);
+        }
+        let bytes = container.read(&manifest_name()?, MAX_MANIFEST)?;
+        Ok(Self { container, signed: Signed { bytes, signatures } })
+    }
+
+    /// Returns the kind of container.
+    pub fn kind(&self) -> ContainerKind {
+        self.container.kind()
+    }
+
+    /// Returns the manifest's bytes and the signatures, unbelieved.
+    pub fn signed(&self) -> &Signed {
+        &self.signed
+    }
+
+    /// Parses the manifest without believing it: for showing a bundle, never for applying it.
+    pub fn manifest_unverified(&self) -> Result<Manifest, ManifestError> {
+        Manifest::parse(&self.signed.bytes)
+    }
+
+    /// Returns the container for a repack that changes no member.
+    pub fn into_container(self) -> Container {
+        self.container
+    }
+
+    /// Believes the manifest if enough keys signed it, and holds the members' names against it.
+    pub fn verify(self, ring: &KeyRing) -> Result<VerifiedBundle, BundleError> {
+        let manifest = ring.verify(&self.signed, Manifest::parse)?;
+        let listed: BTreeSet<&TargetPath> = manifest.value().members.iter().map(|member| &member.name).collect();
+        for name in self.container.members() {
+            let known = name.as_str() == MANIFEST_NAME
+                || self.signed.signatures.contains_key(name.as_str())
+                || listed.contains(name);
+            if !known {
+                return Err(BundleError::Unlisted { name: name.clone() });
+            }
+        }
+        if let Some(missing) = listed.into_iter().find(|name| !self.container.contains(name)) {
+            return Err(ContainerError::Missing { name: missing.clone() }.into());
+        }
+        Ok(VerifiedBundle { container: self.container, manifest })
+    }
+}
+
+/// The manifest's name as a path; it is a valid one.
+fn manifest_name() -> Result<TargetPath, ContainerError> {
+    Ok(MANIFEST_NAME.parse::<TargetPath>()?)
+}
+
+/// A bundle whose manifest is believed. Gives out members whose bytes are what the manifest says.
+#[derive(Debug)]
+pub struct VerifiedBundle {
+    container: Container,
+    manifest: Verified<Manifest>,
+}
+
+/// How a payload was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// From the old file by a delta.
+    ByDelta,
+    /// From the whole payload.
+    Whole,
+    /// From the whole payload, since the delta failed.
+    WholeAfter {
+        /// Why the delta failed.
+        reason: String,
+    },
+}
+
+impl VerifiedBundle {
+    /// Returns the manifest.
+    pub fn manifest(&self) -> &Manifest {
+        self.manifest.value()
+    }
+
+    /// Returns the manifest with its signers and digest.
+    pub fn verified(&self) -> &Verified<Manifest> {
+        &self.manifest
+    }
+
+    /// Reads a member and holds it against the manifest.
+    pub fn read(&mut self, name: &TargetPath) -> Result<Vec<u8>, BundleError> {
+        let missing = || ContainerError::Missing { name: name.clone() };
+        let MemberEntry { size, sha256, .. } = self.manifest.value().member(name).ok_or_else(missing)?.clone();
+        let bytes = self.container.read(name, size)?;
+        let differs = |what, found: String, wanted: String| {
+            Err(BundleError::Differs { name: name.clone(), what, found, wanted })
+        };
+        if bytes.len() as u64 != size {
+            return differs("size", bytes.len().to_string(), size.to_string());
+        }
+        let found = Digest::of(&bytes);
+        if found != sha256 {
+            return differs("digest", found.to_string(), sha256.to_string());
+        }
+        Ok(bytes)
+    }
+
+    /// Reads every member and holds it against the manifest.
+    pub fn check_members(&mut self) -> Result<(), BundleError> {
+        let names: Vec<TargetPath> = self.manifest().members.iter().map(|member| member.name.clone()).collect();
+        names.iter().try_for_each(|name| self.read(name).map(drop))
+    }
+
+    /// Tells whether the new file can be made where the old file has this digest (none: it is absent).
+    pub fn can_make(&self, file: &FileEntry, old: Option<Digest>) -> bool {
+        file.member.is_some() || self.delta_from(file, old).is_some()
+    }
+
+    fn delta_from(&self, file: &FileEntry, old: Option<Digest>) -> Option<&manifest::DeltaEntry> {
+        let old = old?;
+        self.manifest().deltas.iter().find(|delta| delta.old == old && delta.new == file.sha256)
+    }
+
+    /// Makes a new file: by a delta where there is one from `old`, otherwise from the whole payload.
+    ///
+    /// A delta that fails in a complete bundle is told in [`Made`] and the whole payload is taken.
+    pub fn make(&mut self, file: &FileEntry, old: Option<&[u8]>) -> Result<(Vec<u8>, Made), BundleError> {
+        let old_digest = old.map(Digest::of);
+        let delta = self.delta_from(file, old_digest).cloned();
+        let failure = match (&delta, old) {
+            (Some(delta), Some(old)) => match self.decode(delta, file, old) {
+                Ok(new) => return Ok((new, Made::ByDelta)),
+                Err(error) => Some(error),
+            },
+            _ => None,
+        };
+        match (&file.member, failure) {
+            (Some(member), None) => Ok((self.read(member)?, Made::Whole)),
+            (Some(member), Some(error)) => {
+                Ok((self.read(member)?, Made::WholeAfter { reason: error.to_string() }))
+            }
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(BundleError::NoWay {
+                name: file.name.clone(),
+                old: old_digest.map_or_else(|| "that is absent".to_owned(), |digest| digest.to_string()),
+            }),
+        }
+    }
+
+    /// Decodes a delta and holds the result against the manifest.
+    pub fn decode(
+        &mut self,
+        delta: &manifest::DeltaEntry,
+        file: &FileEntry,
+        old: &[u8],
+    ) -> Result<Vec<u8>, BundleError> {
+        let bytes = self.read(&delta.member)?;
+        let new = delta
+            .codec
+            .decode(old, &bytes, file.size)
+            .map_err(|source| BundleError::Delta { name: delta.member.clone(), source })?;
+        let found = Digest::of(&new);
+        if found == file.sha256 {
+            Ok(new)
+        } else {
+            Err(BundleError::WrongResult { name: delta.member.clone(), found, wanted: file.sha256 })
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Containers: the archive a bundle travels in, read as a set of uniquely named members.
+//!
+//! A container is not trusted: it only finds bytes by name. What the bytes mean is decided by the signed
+//! manifest and their digests. Still, a container in which two readers could see different members is
+//! refused as a whole: names must be safe [`TargetPath`]s, each there once, ignoring case.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{Read, Seek, SeekFrom};
+
+use crate::target_path::{TargetPath, UnsafePath};
+
+mod cab;
+mod zip;
+
+/// What a container is read from: a file, or bytes in memory.
+pub trait Source: Read + Seek {}
+impl<T: Read + Seek> Source for T {}
+
+/// Most members a container may have: stops directories of millions of entries.
+pub const MAX_MEMBERS: usize = 10_000;
+
+/// The kinds of container; the builder's writers match on the same enum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContainerKind {
+    /// A zip archive (PKWARE APPNOTE), stored or deflated members.
+    Zip,
+    /// A cabinet (Microsoft Cabinet Format), stored, MSZIP or LZX folders.
+    Cab,
+}
+
+impl fmt::Display for ContainerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Zip => "zip",
+            Self::Cab => "cab",
+        })
+    }
+}
+
+/// Why a container cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ContainerError {
+    /// Reading the file failed.
+    #[error("the bundle cannot be read")]
+    Read(#[source] std::io::Error),
+    /// The first bytes are those of no known container.
+    #[error("the first bytes are {found:02x?}: neither a zip (PK) nor a cabinet (MSCF)")]
+    UnknownKind {
+        /// The first four bytes, or fewer.
+        found: Vec<u8>,
+    },
+    /// The directory is damaged or cut off.
+    #[error("the {kind} directory cannot be read: the file is damaged or cut off")]
+    Directory {
+        /// The kind of container.
+        kind: ContainerKind,
+        /// What the reader said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The archive says something that no writer of bundles says.
+    #[error("the {kind} holds {what}, which a bundle never does")]
+    Irregular {
+        /// The kind of container.
+        kind: ContainerKind,
+        /// What was found.
+        what: String,
+    },
+    /// A member's name is not safe.
+    #[error("a member's name is not safe")]
+    Name(#[from] UnsafePath),
+    /// Two members have the same name, or names that differ by case only.
+    #[error("members {first:?} and {second:?} have one name, ignoring case")]
+    Duplicate {
+        /// The one.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// More members than any bundle has.
+    #[error("{found} members, at most {MAX_MEMBERS} are allowed")]
+    TooMany {
+        /// How many there are.
+        found: usize,
+    },
+    /// The member is not there.
+    #[error("member {name} is missing")]
+    Missing {
+        /// Its name.
+        name: TargetPath,
+    },
+    /// The member holds more bytes than allowed.
+    #[error("member {name} is larger than the {limit} bytes it may have")]
+    TooLarge {
+        /// Its name.
+        name: TargetPath,
+        /// The limit.
+        limit: u64,
+    },
+    /// The member's compressed bytes are damaged.
+    #[error("member {name} is damaged")]
+    Damaged {
+        /// Its name.
+        name: TargetPath,
+        /// What the reader said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// An opened container.
+pub struct Container {
+    backend: Backend,
+    /// Position of each member in its backend.
+    members: BTreeMap<TargetPath, usize>,
+}
+
+enum Backend {
+    Zip(zip::Zip),
+    Cab(cab::Cab),
+}
+
+impl fmt::Debug for Container {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Container").field("kind", &self.kind()).field("members", &self.members).finish()
+    }
+}
+
+impl Container {
+    /// Opens a container of the kind that its first bytes name, and reads its directory.
+    pub fn open(mut source: impl Source + 'static) -> Result<Self, ContainerError> {
+        let mut magic = Vec::new();
+        source.by_ref().take(4).read_to_end(&mut magic).map_err(ContainerError::Read)?;
+        source.seek(SeekFrom::Start(0)).map_err(ContainerError::Read)?;
+        let (backend, names) = match magic.as_slice() {
+            [b'P', b'K', ..] => zip::open(Box::new(source)).map(|(zip, names)| (Backend::Zip(zip), names)),
+            b"MSCF" => cab::open(Box::new(source)).map(|(cab, names)| (Backend::Cab(cab), names)),
+            _ => Err(ContainerError::UnknownKind { found: magic }),
+        }?;
+        if names.len() > MAX_MEMBERS {
+            return Err(ContainerError::TooMany { found: names.len() });
+        }
+        Ok(Self { backend, members: unique(&names)? })
+    }
+
+    /// Returns the kind of container.
+    pub fn kind(&self) -> ContainerKind {
+        match self.backend {
+            Backend::Zip(_) => ContainerKind::Zip,
+            Backend::Cab(_) => ContainerKind::Cab,
+        }
+    }
+
+    /// Returns the names of all members, sorted.
+    pub fn members(&self) -> impl Iterator<Item = &TargetPath> {
+        self.members.keys()
+    }
+
+    /// Tells whether there is a member of exactly this name.
+    pub fn contains(&self, name: &TargetPath) -> bool {
+        self.members.contains_key(name)
+    }
+
+    /// Reads a member whole; refuses to make more than `limit` bytes.
+    pub fn read(&mut self, name: &TargetPath, limit: u64) -> Result<Vec<u8>, ContainerError> {
+        let index = *self.members.get(name).ok_or_else(|| ContainerError::Missing { name: name.clone() })?;
+        match &mut self.backend {
+            Backend::Zip(zip) => zip.read(index, name, limit),
+            Backend::Cab(cab) => cab.read(index, name, limit),
+        }
+    }
+}
+
+/// Takes the names of a directory as safe paths, each once.
+fn unique(names: &[String]) -> Result<BTreeMap<TargetPath, usize>, ContainerError> {
+    let mut members = BTreeMap::new();
+    let mut folded = BTreeMap::new();
+    for (index, name) in names.iter().enumerate() {
+        let path: TargetPath = name.parse()?;
+        if let Some(first) = folded.insert(path.folded(), name) {
+            return Err(ContainerError::Duplicate { first: first.clone(), second: name.clone() });
+        }
+        members.insert(path, index);
+    }
+    Ok(members)
+}
+
+/// Reads a member's stream to its end, or to one byte more than allowed.
+fn read_limited(stream: impl Read, name: &TargetPath, limit: u64) -> Result<Vec<u8>, ContainerError> {
+    let mut bytes = Vec::new();
+    stream
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|source| ContainerError::Damaged { name: name.clone(), source: source.into() })?;
+    if bytes.len() as u64 > limit {
+        return Err(ContainerError::TooLarge { name: name.clone(), limit });
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,455 @@
+//! The manifest: what a bundle says it holds, for whom, and what is to be done with it.
+//!
+//! `manifest.json` is the only signed member; FORMAT.md describes every key. The builder expands the product
+//! profile into it, so that the patcher knows no product: it interprets the closed sets of verbs
+//! ([`Verb`]), gates ([`Gate`]) and codecs, and refuses a manifest that names another one. A manifest that
+//! exists has been checked as a whole ([`Manifest::parse`]): no reader needs to look again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::keyring::TrustError;
+use crate::delta::Codec;
+use crate::digest::Digest;
+use crate::name::{Role, UpdateId};
+use crate::platform::Platform;
+use crate::target_path::TargetPath;
+use crate::version::FileVersion;
+
+/// The manifest's name in the container.
+pub const MANIFEST_NAME: &str = "manifest.json";
+/// Largest manifest that is read.
+pub const MAX_MANIFEST: u64 = 4 << 20;
+/// Largest payload or delta.
+pub const MAX_MEMBER: u64 = 1 << 30;
+/// The format this program writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// What a bundle holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of the format: 1.
+    pub format: u32,
+    /// The number of the update.
+    pub id: UpdateId,
+    /// One line that says what it fixes.
+    pub title: String,
+    /// Raised when the same number is issued again.
+    pub revision: u32,
+    /// The product, as its vendor writes it.
+    pub product: String,
+    /// Build lines it is for, the third number of the product's version; empty: any.
+    pub builds: Vec<u16>,
+    /// Updates that must be installed before.
+    pub requires: Vec<UpdateId>,
+    /// Updates whose place this one takes.
+    pub supersedes: Vec<UpdateId>,
+    /// Where the log of a run is kept below the target.
+    pub log: TargetPath,
+    /// Conditions on the machine, all of which must hold.
+    pub gates: Vec<Gate>,
+    /// The parts a target may play.
+    pub roles: Vec<RoleEntry>,
+    /// The new files, by platform and name.
+    pub files: Vec<FileEntry>,
+    /// The deltas, by old and new digest.
+    pub deltas: Vec<DeltaEntry>,
+    /// Every other member of the container, by name; signatures excepted.
+    pub members: Vec<MemberEntry>,
+}
+
+/// A condition on the machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "gate", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Gate {
+    /// The build (third number) of a version held by a registry value is one of the manifest's `builds`.
+    RegistryBuild {
+        /// The key, from its root: `HKLM\SOFTWARE\...`.
+        key: String,
+        /// The value's name.
+        value: String,
+        /// What to tell the admin where the value is missing or wrong.
+        remedy: String,
+    },
+    /// A registry value is one of a few.
+    RegistryOneOf {
+        /// The key, from its root.
+        key: String,
+        /// The value's name.
+        value: String,
+        /// What it may be, as text.
+        one_of: Vec<String>,
+        /// What to tell the admin where it is another.
+        remedy: String,
+    },
+}
+
+/// A part that a target may play.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleEntry {
+    /// Its name on the command line.
+    pub role: Role,
+    /// Its name for people.
+    pub title: String,
+    /// The usual folder, for people.
+    pub usual: String,
+    /// Roles that must have been updated before.
+    pub after: Vec<Role>,
+    /// Services to stop, in this order; they are started again in reverse order.
+    pub services: Vec<ServiceEntry>,
+    /// What else to do by hand before, in words.
+    pub before: Vec<String>,
+}
+
+/// A service that holds the files of a role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceEntry {
+    /// The key name, not the display name.
+    pub service: String,
+    /// Whether a machine may lack it.
+    pub optional: bool,
+}
+
+/// A new file of one platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// The platform it is for.
+    pub platform: Platform,
+    /// Its name.
+    pub name: TargetPath,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its digest.
+    pub sha256: Digest,
+    /// Its file version; none for files that carry none, which are compared by digest only.
+    pub version: Option<FileVersion>,
+    /// When it was linked, seconds since 1970 UTC, by its PE header. Shown, never decided on.
+    pub time_stamp: Option<u32>,
+    /// The member that is the whole file; none in a lean bundle.
+    pub member: Option<TargetPath>,
+    /// Whether it is a COM server to be registered again around the swap.
+    pub register: bool,
+    /// Where it goes, for each role that gets it.
+    pub install: Vec<InstallEntry>,
+    /// Known old states of this file.
+    pub baselines: Vec<BaselineEntry>,
+}
+
+/// Where a file goes in one role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstallEntry {
+    /// The role.
+    pub role: Role,
+    /// What is done.
+    pub verb: Verb,
+    /// The file below the target.
+    pub to: TargetPath,
+}
+
+/// What is done with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// Replace the file where there is one; where there is none it is not wanted.
+    ReplaceFile,
+    /// Replace the file, or add it where there is none.
+    AddFile,
+}
+
+/// A known old state of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineEntry {
+    /// The name of the state, for people.
+    pub name: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Digest.
+    pub sha256: Digest,
+    /// File version, if the file carries one.
+    pub version: Option<FileVersion>,
+}
+
+/// A delta from an old file to a new one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeltaEntry {
+    /// Digest of the old file.
+    pub old: Digest,
+    /// Digest of the new file.
+    pub new: Digest,
+    /// How it is coded.
+    pub codec: Codec,
+    /// The member that holds it.
+    pub member: TargetPath,
+}
+
+/// A member of the container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberEntry {
+    /// Its name.
+    pub name: TargetPath,
+    /// Its size in bytes, unpacked.
+    pub size: u64,
+    /// Its digest, unpacked.
+    pub sha256: Digest,
+}
+
+/// Why a manifest is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// Not enough keys signed it; nothing was parsed.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// It is of a newer format.
+    #[error("the manifest has format {found}, this patcher reads format {FORMAT}")]
+    NewerFormat {
+        /// Its format.
+        found: u64,
+    },
+    /// It uses a verb, gate or codec that this patcher does not know.
+    #[error("the manifest uses the {kind} {word:?}, which this patcher does not know")]
+    UnknownWord {
+        /// What kind of word it is.
+        kind: &'static str,
+        /// The word.
+        word: String,
+    },
+    /// It is no manifest.
+    #[error("the manifest does not have the form of one")]
+    Form(#[from] serde_json::Error),
+    /// It contradicts itself.
+    #[error("the manifest contradicts itself: {0}")]
+    Contradiction(String),
+}
+
+impl Manifest {
+    /// Parses and checks the bytes of `manifest.json`.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let raw: serde_json::Value = serde_json::from_slice(bytes)?;
+        check_words(&raw)?;
+        // From the bytes again, since a `Value` hides keys that stand there twice.
+        let manifest: Self = serde_json::from_slice(bytes)?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// Returns the entry of a role.
+    pub fn role(&self, role: &Role) -> Option<&RoleEntry> {
+        self.roles.iter().find(|entry| entry.role == *role)
+    }
+
+    /// Returns the entry of a member.
+    pub fn member(&self, name: &TargetPath) -> Option<&MemberEntry> {
+        self.members.iter().find(|entry| entry.name == *name)
+    }
+
+    /// Returns the files of a platform that go to a role, each with its place.
+    pub fn files_for<'a>(
+        &'a self,
+        platform: Platform,
+        role: &'a Role,
+    ) -> impl Iterator<Item = (&'a FileEntry, &'a InstallEntry)> {
+        self.files.iter().filter(move |file| file.platform == platform).filter_map(move |file| {
+            file.install.iter().find(|install| install.role == *role).map(|install| (file, install))
+        })
+    }
+
+    /// Returns the platforms it has files for.
+    pub fn platforms(&self) -> BTreeSet<Platform> {
+        self.files.iter().map(|file| file.platform).collect()
+    }
+
+    /// Checks what the form cannot say: every reference leads somewhere and every name stands once.
+    fn check(&self) -> Result<(), ManifestError> {
+        let members: BTreeMap<&TargetPath, &MemberEntry> =
+            self.members.iter().map(|member| (&member.name, member)).collect();
+        once("member", self.members.iter().map(|member| member.name.folded()))?;
+        once("role", self.roles.iter().map(|entry| entry.role.to_string()))?;
+        once("file", self.files.iter().map(|file| format!("{}/{}", file.platform, file.name.folded())))?;
+        once("delta", self.deltas.iter().map(|delta| format!("{} to {}", delta.old, delta.new)))?;
+        if let Some(large) = self.members.iter().find(|member| member.size > MAX_MEMBER) {
+            return contradiction(format!("{} is larger than {MAX_MEMBER} bytes", large.name));
+        }
+        for file in &self.files {
+            self.check_file(file, &members)?;
+        }
+        if let Some(lost) = self.deltas.iter().find(|delta| !members.contains_key(&delta.member)) {
+            return contradiction(format!("delta {} is no member", lost.member));
+        }
+        for entry in &self.roles {
+            if let Some(unknown) = entry.after.iter().find(|role| self.role(role).is_none()) {
+                return contradiction(format!("role {} comes after {unknown}, which is not defined", entry.role));
+            }
+        }
+        for platform in Platform::ALL {
+            for entry in &self.roles {
+                let places = self.files_for(platform, &entry.role).map(|(_, install)| install.to.folded());
+                once("destination", places)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_file(
+        &self,
+        file: &FileEntry,
+        members: &BTreeMap<&TargetPath, &MemberEntry>,
+    ) -> Result<(), ManifestError> {
+        let name = format!("{}/{}", file.platform, file.name);
+        if file.size > MAX_MEMBER {
+            return contradiction(format!("{name} is larger than {MAX_MEMBER} bytes"));
+        }
+        once(&format!("role of {name}"), file.install.iter().map(|install| install.role.to_string()))?;
+        if let Some(install) = file.install.iter().find(|install| self.role(&install.role).is_none()) {
+            return contradiction(format!("{name} goes to role {}, which is not defined", install.role));
+        }
+        match &file.member {
+            Some(member) => match members.get(member) {
+                None => return contradiction(format!("{name} is member {member}, which is not listed")),
+                Some(entry) if entry.size != file.size || entry.sha256 != file.sha256 => {
+                    return contradiction(format!("{name} and its member {member} differ in size or digest"));
+                }
+                Some(_) => {}
+            },
+            None if !self.deltas.iter().any(|delta| delta.new == file.sha256) => {
+                return contradiction(format!("{name} has neither a member nor a delta"));
+            }
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+/// Requires that every name stands once.
+fn once(what: &str, names: impl Iterator<Item = String>) -> Result<(), ManifestError> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if seen.contains(&name) {
+            return contradiction(format!("{what} {name} stands there twice"));
+        }
+        seen.insert(name);
+    }
+    Ok(())
+}
+
+fn contradiction<T>(what: String) -> Result<T, ManifestError> {
+    Err(ManifestError::Contradiction(what))
+}
+
+/// Refuses formats, verbs, gates and codecs of newer programs by name, before the form is looked at.
+fn check_words(raw: &serde_json::Value) -> Result<(), ManifestError> {
+    if let Some(found) = raw.get("format").and_then(serde_json::Value::as_u64)
+        && found > u64::from(FORMAT)
+    {
+        return Err(ManifestError::NewerFormat { found });
+    }
+    let list = |value: &serde_json::Value, key: &str| {
+        value.get(key).and_then(serde_json::Value::as_array).cloned().unwrap_or_default()
+    };
+    let installs = list(raw, "files").iter().flat_map(|file| list(file, "install")).collect::<Vec<_>>();
+    let places: [(&str, &str, Vec<serde_json::Value>, &[&str]); 3] = [
+        ("gate", "gate", list(raw, "gates"), &["registry-build", "registry-one-of"]),
+        ("verb", "verb", installs, &["replace-file", "add-file"]),
+        ("codec", "codec", list(raw, "deltas"), &Codec::ALL.map(Codec::name)),
+    ];
+    for (kind, key, values, known) in places {
+        for word in values.iter().filter_map(|value| value.get(key)?.as_str()) {
+            if !known.contains(&word) {
+                return Err(ManifestError::UnknownWord { kind, word: word.chars().take(40).collect() });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn sample() -> Value {
+        let new = Digest::of(b"new");
+        let delta = Digest::of(b"delta");
+        json!({
+            "format": 1, "id": "Q1", "title": "t", "revision": 1, "product": "p", "builds": [1380],
+            "requires": [], "supersedes": [], "log": "LOGS/Q1.log",
+            "gates": [{"gate": "registry-build", "key": "HKLM\\S", "value": "V", "remedy": "r"}],
+            "roles": [{"role": "site-server", "title": "t", "usual": "u", "after": [], "before": [],
+                       "services": [{"service": "S", "optional": false}]}],
+            "files": [{"platform": "alpha", "name": "Ccm.dll", "size": 3, "sha256": new, "version": "2.0.1380.1125",
+                       "time_stamp": 1, "member": "alpha/Ccm.dll", "register": false,
+                       "install": [{"role": "site-server", "verb": "add-file", "to": "Bin/alpha/Ccm.dll"}],
+                       "baselines": [{"name": "b", "size": 3, "sha256": Digest::of(b"old"), "version": null}]}],
+            "deltas": [{"old": Digest::of(b"old"), "new": new, "codec": "bsdiff", "member": "deltas/x.bsdiff"}],
+            "members": [{"name": "alpha/Ccm.dll", "size": 3, "sha256": new},
+                        {"name": "deltas/x.bsdiff", "size": 5, "sha256": delta}]
+        })
+    }
+
+    fn parse(value: &Value) -> Result<Manifest, ManifestError> {
+        Manifest::parse(value.to_string().as_bytes())
+    }
+
+    /// Returns the sample with the value at `pointer` replaced.
+    fn with(pointer: &str, value: Value) -> Value {
+        let mut sample = sample();
+        *sample.pointer_mut(pointer).unwrap() = value;
+        sample
+    }
+
+    #[test]
+    fn the_sample_is_taken_and_comes_back_the_same() {
+        let manifest = parse(&sample()).unwrap();
+        assert_eq!(serde_json::to_value(&manifest).unwrap(), sample());
+    }
+
+    #[test]
+    fn words_of_newer_patchers_are_refused_by_name() {
+        for (pointer, word) in [("/gates/0/gate", "moon"), ("/files/0/install/0/verb", "burn"), ("/deltas/0/codec", "z")] {
+            let error = parse(&with(pointer, json!(word))).unwrap_err();
+            assert!(matches!(&error, ManifestError::UnknownWord { word: found, .. } if found == word), "{error}");
+        }
+        assert!(matches!(parse(&with("/format", json!(2))), Err(ManifestError::NewerFormat { found: 2 })));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for (pointer, value) in [
+            ("/files/0/size", json!(4)),
+            ("/files/0/sha256", json!(Digest::of(b"x"))),
+            ("/files/0/member", json!("alpha/ccm.dll")),
+            ("/files/0/install/0/role", json!("console")),
+            ("/deltas/0/member", json!("deltas/y.bsdiff")),
+            ("/members/1/name", json!("ALPHA/CCM.DLL")),
+            ("/members/0/size", json!(3_000_000_000_u64)),
+            ("/roles/0/after", json!(["provider"])),
+        ] {
+            let result = parse(&with(pointer, value));
+            assert!(matches!(result, Err(ManifestError::Contradiction(_))), "{pointer}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_forms_are_refused() {
+        for (pointer, value) in [
+            ("/files/0/install/0/to", json!("../x")),
+            ("/files/0/platform", json!("mips")),
+            ("/log", json!("C:/x")),
+            ("/revision", json!(-1)),
+            ("/id", json!("a/b")),
+        ] {
+            assert!(matches!(parse(&with(pointer, value)), Err(ManifestError::Form(_))), "{pointer}");
+        }
+        let text = sample().to_string().replacen("\"revision\":1", "\"revision\":1,\"revision\":2", 1);
+        assert!(matches!(Manifest::parse(text.as_bytes()), Err(ManifestError::Form(_))), "a key twice");
+        assert!(matches!(parse(&with("/roles/0", json!({"x": 1}))), Err(ManifestError::Form(_))));
+    }
+}

@@ -1,0 +1,60 @@
+//! Failures as people and scripts see them: one message, its causes once, hints on their own lines, one code.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::exit::ExitCode;
+
+/// An error that ends a program, with its exit code and what the user can do about it.
+#[derive(Debug)]
+pub struct Failure {
+    /// The code to end with.
+    pub code: ExitCode,
+    /// What went wrong, and inside it why.
+    pub error: Box<dyn Error + Send + Sync>,
+    /// What to do, one remedy a line.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// Makes a failure without hints.
+    pub fn new(code: ExitCode, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { code, error: error.into(), hints: Vec::new() }
+    }
+
+    /// Adds a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Returns the messages of the error and of its causes, outermost first, each once.
+    pub fn messages(&self) -> Vec<String> {
+        let mut messages: Vec<String> = Vec::new();
+        let mut next: Option<&(dyn Error + 'static)> = Some(self.error.as_ref());
+        while let Some(error) = next {
+            let message = error.to_string();
+            if messages.last() != Some(&message) {
+                messages.push(message);
+            }
+            next = error.source();
+        }
+        messages
+    }
+}
+
+impl fmt::Display for Failure {
+    /// Writes `error: ...`, then a line for each cause and each hint.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut messages = self.messages().into_iter();
+        write!(f, "error: {}", messages.next().unwrap_or_default())?;
+        for cause in messages {
+            write!(f, "\n  cause: {cause}")?;
+        }
+        for hint in &self.hints {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}

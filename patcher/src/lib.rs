@@ -1,0 +1,23 @@
+//! The patcher of **qfe**: reads update bundles, decides, and is the only code that changes a server.
+//!
+//! Layers, each a module and a folder; arrows run downward only:
+//!
+//! - [`cli`]: one file for each subcommand; the only place that prints.
+//! - [`update`]: facts, plan, apply; journal, rollback, recovery, status. Decisions are pure functions of facts.
+//! - [`host`]: the ports through which every effect passes, and their backends.
+//! - [`bundle`]: container, signature, manifest: bytes in, verified values out.
+//! - [`delta`]: decoders of deltas, pure.
+//! - [`digest`], [`image`], [`name`], [`platform`], [`target_path`], [`version`]: small values all of them share.
+//!
+//! The formats are described in FORMAT.md, beside this crate's manifest.
+
+pub mod bundle;
+pub mod cli;
+pub mod delta;
+pub mod digest;
+pub mod exit;
+pub mod image;
+pub mod name;
+pub mod platform;
+pub mod target_path;
+pub mod version;

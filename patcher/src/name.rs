@@ -1,0 +1,126 @@
+//! Names that become part of file names and command lines: update numbers and roles.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The number of an update, such as `Q252717`: 1 to 32 ASCII letters, digits, `-` and `_`.
+///
+/// Case is kept and has no meaning: `q252717` is the same update.
+#[derive(Clone, Debug, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct UpdateId(String);
+
+/// A part that a target plays, such as `site-server`: 1 to 32 lower-case ASCII letters, digits and `-`.
+///
+/// Roles are defined by the product profile, carried in the manifest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Role(String);
+
+/// A text that cannot be such a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is no {what}: {wanted} are wanted")]
+pub struct InvalidName {
+    what: &'static str,
+    found: String,
+    wanted: &'static str,
+}
+
+fn check(
+    text: &str,
+    what: &'static str,
+    wanted: &'static str,
+    allowed: impl Fn(u8) -> bool,
+) -> Result<String, InvalidName> {
+    if (1..=32).contains(&text.len()) && text.bytes().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err(InvalidName { what, found: text.chars().take(80).collect(), wanted })
+}
+
+impl UpdateId {
+    /// Returns the number as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq for UpdateId {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl FromStr for UpdateId {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let wanted = "1 to 32 letters, digits, '-' and '_'";
+        check(text, "update number", wanted, |b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_').map(Self)
+    }
+}
+
+impl Role {
+    /// Returns the name of the role.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Role {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let wanted = "1 to 32 lower-case letters, digits and '-'";
+        check(text, "role", wanted, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-').map(Self)
+    }
+}
+
+/// Conversions that serde and messages need, the same for both names.
+macro_rules! text_conversions {
+    ($name:ty) => {
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_conversions!(UpdateId);
+text_conversions!(Role);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn update_numbers_ignore_case_and_refuse_path_characters() {
+        assert_eq!("Q252717".parse::<UpdateId>(), "q252717".parse());
+        for text in ["", "Q/1", "..", "Q 1", "Q1$", &"Q".repeat(33)] {
+            assert!(text.parse::<UpdateId>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn roles_are_lower_case_words() {
+        assert!("sql-monitor".parse::<Role>().is_ok());
+        assert!("Site Server".parse::<Role>().is_err());
+    }
+}
