@@ -152,7 +152,8 @@ impl Bundle {
     /// Believes the manifest if enough keys signed it, and holds the members' names against it.
     pub fn verify(self, ring: &KeyRing) -> Result<VerifiedBundle, BundleError> {
         let manifest = ring.verify(&self.signed, Manifest::parse)?;
-        let listed: BTreeSet<&TargetPath> = manifest.value().members.iter().map(|member| &member.name).collect();
+        let listed: BTreeSet<&TargetPath> =
+            manifest.value().members.iter().map(|member| &member.name).collect();
         for name in self.container.members() {
             let known = name.as_str() == MANIFEST_NAME
                 || self.signed.signatures.contains_key(name.as_str())
@@ -208,7 +209,8 @@ impl VerifiedBundle {
     /// Reads a member and holds it against the manifest.
     pub fn read(&mut self, name: &TargetPath) -> Result<Vec<u8>, BundleError> {
         let missing = || ContainerError::Missing { name: name.clone() };
-        let MemberEntry { size, sha256, .. } = self.manifest.value().member(name).ok_or_else(missing)?.clone();
+        let MemberEntry { size, sha256, .. } =
+            self.manifest.value().member(name).ok_or_else(missing)?.clone();
         let bytes = self.container.read(name, size)?;
         let differs = |what, found: String, wanted: String| {
             Err(BundleError::Differs { name: name.clone(), what, found, wanted })
@@ -225,18 +227,9 @@ impl VerifiedBundle {
 
     /// Reads every member and holds it against the manifest.
     pub fn check_members(&mut self) -> Result<(), BundleError> {
-        let names: Vec<TargetPath> = self.manifest().members.iter().map(|member| member.name.clone()).collect();
+        let names: Vec<TargetPath> =
+            self.manifest().members.iter().map(|member| member.name.clone()).collect();
         names.iter().try_for_each(|name| self.read(name).map(drop))
-    }
-
-    /// Tells whether the new file can be made where the old file has this digest (none: it is absent).
-    pub fn can_make(&self, file: &FileEntry, old: Option<Digest>) -> bool {
-        file.member.is_some() || self.delta_from(file, old).is_some()
-    }
-
-    fn delta_from(&self, file: &FileEntry, old: Option<Digest>) -> Option<&manifest::DeltaEntry> {
-        let old = old?;
-        self.manifest().deltas.iter().find(|delta| delta.old == old && delta.new == file.sha256)
     }
 
     /// Makes a new file: by a delta where there is one from `old`, otherwise from the whole payload.
@@ -244,7 +237,7 @@ impl VerifiedBundle {
     /// A delta that fails in a complete bundle is told in [`Made`] and the whole payload is taken.
     pub fn make(&mut self, file: &FileEntry, old: Option<&[u8]>) -> Result<(Vec<u8>, Made), BundleError> {
         let old_digest = old.map(Digest::of);
-        let delta = self.delta_from(file, old_digest).cloned();
+        let delta = old_digest.and_then(|old| self.manifest().delta(file, old)).cloned();
         let failure = match (&delta, old) {
             (Some(delta), Some(old)) => match self.decode(delta, file, old) {
                 Ok(new) => return Ok((new, Made::ByDelta)),

@@ -1,3 +1,113 @@
 //! The command line: one file for each subcommand, and the only place that prints.
 
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+
+mod apply;
+mod codes;
+pub mod console;
+mod delta;
 pub mod failure;
+pub mod keys;
+mod recover;
+mod rollback;
+mod status;
+mod verify;
+
+use crate::exit::ExitCode;
+use console::Console;
+use failure::Failure;
+
+/// Applies signed update bundles to server folders, with backup and rollback.
+///
+/// Exit codes are Windows Installer's: 0 done or already current, 1603 failed and rolled back, 1625 not signed by
+/// a known key, 1642 wrong target ... (the README has all). On Linux the status is the number's low byte.
+#[derive(Parser, Debug)]
+#[command(name = "qfe-patcher", version, subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Verify(verify::VerifyArgs),
+    Apply(apply::ApplyArgs),
+    Rollback(rollback::RollbackArgs),
+    Recover(recover::RecoverArgs),
+    Status(status::StatusArgs),
+    Delta(delta::DeltaArgs),
+}
+
+/// What a command that came to its end gives to programs.
+struct Done {
+    /// Its exit code.
+    code: ExitCode,
+    /// Its JSON result.
+    json: Value,
+}
+
+/// Runs the program on the process's arguments and returns its exit status.
+pub fn main() -> i32 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    match cli.command {
+        Command::Verify(args) => end("verify", &args.output.console(), |console| verify::run(&args, console)),
+        Command::Apply(args) => end("apply", &args.output.console(), |console| apply::run(&args, console)),
+        Command::Rollback(args) => {
+            end("rollback", &args.output.console(), |console| rollback::run(&args, console))
+        }
+        Command::Recover(args) => {
+            end("recover", &args.output.console(), |console| recover::run(&args, console))
+        }
+        Command::Status(args) => end("status", &args.output.console(), |console| status::run(&args, console)),
+        Command::Delta(args) => {
+            end("delta", &args.output_args.console(), |console| delta::run(&args, console))
+        }
+    }
+}
+
+/// Prints help, the version, or what is wrong with the arguments.
+pub fn usage(error: &clap::Error) -> i32 {
+    // The terminal is gone where this fails, and there is nobody to tell.
+    drop(error.print());
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::Success.status(),
+        _ => ExitCode::BadCommandLine.status(),
+    }
+}
+
+/// Runs a command and reports how it ended.
+fn end(name: &str, console: &Console, run: impl FnOnce(&Console) -> Result<Done, Failure>) -> i32 {
+    match run(console) {
+        Ok(done) => {
+            console.json(&done.json);
+            done.code.status()
+        }
+        Err(failure) => {
+            console.alert(failure.to_string());
+            console.json(&failure.json(name));
+            failure.code.status()
+        }
+    }
+}
+
+/// Switches of every command.
+#[derive(clap::Args, Clone, Debug)]
+struct OutputArgs {
+    /// Print one JSON object on standard output; everything for people goes to standard error
+    #[arg(long)]
+    json: bool,
+    /// Print results and errors only
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl OutputArgs {
+    fn console(&self) -> Console {
+        Console::new(self.json, self.quiet)
+    }
+}

@@ -76,6 +76,31 @@ impl ExitCode {
         Self::RestartNeeded,
     ];
 
+    /// Returns the word for how a run ended that ended with an error: it was refused, or it failed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Success | Self::RestartNeeded => "done",
+            Self::AccessDenied
+            | Self::InUse
+            | Self::DiskFull
+            | Self::Failed
+            | Self::BundleUnreadable
+            | Self::LogUnwritable
+            | Self::RollbackFailed => "failed",
+            Self::Cancelled
+            | Self::NotInstalled
+            | Self::Busy
+            | Self::BundleMalformed
+            | Self::Untrusted
+            | Self::WrongPlatform
+            | Self::DeltaInvalid
+            | Self::NewerPatcher
+            | Self::BadCommandLine
+            | Self::WrongTarget
+            | Self::UndoOrder => "refused",
+        }
+    }
+
     /// Returns the number.
     pub fn number(self) -> u16 {
         self as u16

@@ -157,7 +157,7 @@ fn fixed_version(info: &[u8]) -> Option<FileVersion> {
     if info.slice(6, key.len())? != key || info.u32(FIXED_AT)? != FIXED_INFO {
         return None;
     }
-    let high = |at| Some(info.u16(at + 2)?);
+    let high = |at| info.u16(at + 2);
     Some(FileVersion([
         high(FIXED_AT + 8)?,
         info.u16(FIXED_AT + 8)?,

@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! The patcher's program; see the library.
+
+fn main() {
+    std::process::exit(qfe_patcher::cli::main());
+}

@@ -58,7 +58,8 @@ impl FromStr for UpdateId {
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let wanted = "1 to 32 letters, digits, '-' and '_'";
-        check(text, "update number", wanted, |b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_').map(Self)
+        check(text, "update number", wanted, |b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            .map(Self)
     }
 }
 

@@ -73,7 +73,8 @@ fn objection(component: &str) -> Option<&'static str> {
     if is_short_alias(component) {
         return Some("a component looks like a short (8.3) alias of another name");
     }
-    if component.get(..RESERVED_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX)) {
+    if component.get(..RESERVED_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX))
+    {
         return Some("a component starts with $NtUninstall, which names the patcher's own folders");
     }
     None
@@ -95,9 +96,9 @@ fn is_device_name(component: &str) -> bool {
 fn is_short_alias(component: &str) -> bool {
     let stem = component.split('.').next().unwrap_or(component);
     stem.len() <= 8
-        && stem.rsplit_once('~').is_some_and(|(_, digits)| {
-            !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
-        })
+        && stem
+            .rsplit_once('~')
+            .is_some_and(|(_, digits)| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 impl FromStr for TargetPath {
@@ -141,7 +142,9 @@ mod tests {
 
     #[test]
     fn the_articles_paths_are_taken() {
-        for text in ["Ccm.dll", "Bin/i386/Ccm.dll", "Inboxes/Clicomp.src/Base/alpha/Clisvcl.exe", "deltas/a-b.bsdiff"] {
+        for text in
+            ["Ccm.dll", "Bin/i386/Ccm.dll", "Inboxes/Clicomp.src/Base/alpha/Clisvcl.exe", "deltas/a-b.bsdiff"]
+        {
             assert_eq!(text.parse::<TargetPath>().unwrap().as_str(), text);
         }
     }
@@ -149,9 +152,35 @@ mod tests {
     #[test]
     fn what_may_lead_elsewhere_is_refused() {
         for text in [
-            "", "/", "/etc/passwd", "..", "../x", "a/../b", "a//b", "a/", "./a", "C:/x", "C:x", "a:stream", "\\\\srv\\x",
-            "a\\b", "NUL", "nul.txt", "Bin/COM1", "lpt9.dll", "aux .dll", "a.", "a ", " a", "a\n", "é.dll", "a?",
-            "PROGRA~1/x", "$NtUninstallQ1$/journal", "$ntuninstall", "CONIN$",
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "../x",
+            "a/../b",
+            "a//b",
+            "a/",
+            "./a",
+            "C:/x",
+            "C:x",
+            "a:stream",
+            "\\\\srv\\x",
+            "a\\b",
+            "NUL",
+            "nul.txt",
+            "Bin/COM1",
+            "lpt9.dll",
+            "aux .dll",
+            "a.",
+            "a ",
+            " a",
+            "a\n",
+            "é.dll",
+            "a?",
+            "PROGRA~1/x",
+            "$NtUninstallQ1$/journal",
+            "$ntuninstall",
+            "CONIN$",
         ] {
             assert!(text.parse::<TargetPath>().is_err(), "{text:?}");
         }

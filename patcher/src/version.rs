@@ -96,7 +96,9 @@ mod tests {
 
     #[test]
     fn what_is_not_four_numbers_is_refused() {
-        for text in ["", "000", "2.0.1380", "2.0.1380.1125.1", "2.0.1380.x", "2.0.+1.2", "2.0.65536.0", "2..0.1"] {
+        for text in
+            ["", "000", "2.0.1380", "2.0.1380.1125.1", "2.0.1380.x", "2.0.+1.2", "2.0.65536.0", "2..0.1"]
+        {
             assert!(text.parse::<FileVersion>().is_err(), "{text:?}");
         }
     }

@@ -278,7 +278,8 @@ mod tests {
     const OTHER_SIGNATURE: &str = include_str!("keyring/m.b.minisig");
 
     fn signed(bytes: &[u8], signatures: &[&str]) -> Signed {
-        let signatures = signatures.iter().enumerate().map(|(n, text)| (n.to_string(), (*text).to_owned())).collect();
+        let signatures =
+            signatures.iter().enumerate().map(|(n, text)| (n.to_string(), (*text).to_owned())).collect();
         Signed { bytes: bytes.to_vec(), signatures }
     }
 
@@ -299,7 +300,10 @@ mod tests {
     #[test]
     fn changed_bytes_or_a_changed_signature_are_refused() {
         let ring = KeyRing::new([("a.pub", PUBLIC)], None).unwrap();
-        assert!(matches!(verify(&ring, &signed(b"tesu", &[SIGNATURE])), Err(TrustError::BadSignature { .. })));
+        assert!(matches!(
+            verify(&ring, &signed(b"tesu", &[SIGNATURE])),
+            Err(TrustError::BadSignature { .. })
+        ));
         for at in 0..SIGNATURE.len() {
             let mut text = SIGNATURE.as_bytes().to_vec();
             text[at] ^= 1;
@@ -340,7 +344,10 @@ mod tests {
     #[test]
     fn thresholds_that_cannot_be_met_or_mean_nothing_are_refused() {
         for policy in ["threshold = 0", "threshold = 2"] {
-            assert!(matches!(KeyRing::new([("a.pub", PUBLIC)], Some(policy)), Err(KeyRingError::Threshold { .. })));
+            assert!(matches!(
+                KeyRing::new([("a.pub", PUBLIC)], Some(policy)),
+                Err(KeyRingError::Threshold { .. })
+            ));
         }
         assert!(KeyRing::new([], None).is_err());
         assert!(matches!(

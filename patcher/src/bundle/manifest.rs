@@ -262,6 +262,16 @@ impl Manifest {
         })
     }
 
+    /// Returns the delta that makes `file` from the old file with digest `old`.
+    pub fn delta(&self, file: &FileEntry, old: Digest) -> Option<&DeltaEntry> {
+        self.deltas.iter().find(|delta| delta.old == old && delta.new == file.sha256)
+    }
+
+    /// Tells whether `file` can be made where the old file has this digest (none: it is absent).
+    pub fn can_make(&self, file: &FileEntry, old: Option<Digest>) -> bool {
+        file.member.is_some() || old.is_some_and(|old| self.delta(file, old).is_some())
+    }
+
     /// Returns the platforms it has files for.
     pub fn platforms(&self) -> BTreeSet<Platform> {
         self.files.iter().map(|file| file.platform).collect()
@@ -286,7 +296,10 @@ impl Manifest {
         }
         for entry in &self.roles {
             if let Some(unknown) = entry.after.iter().find(|role| self.role(role).is_none()) {
-                return contradiction(format!("role {} comes after {unknown}, which is not defined", entry.role));
+                return contradiction(format!(
+                    "role {} comes after {unknown}, which is not defined",
+                    entry.role
+                ));
             }
         }
         for platform in Platform::ALL {
@@ -413,9 +426,14 @@ mod tests {
 
     #[test]
     fn words_of_newer_patchers_are_refused_by_name() {
-        for (pointer, word) in [("/gates/0/gate", "moon"), ("/files/0/install/0/verb", "burn"), ("/deltas/0/codec", "z")] {
+        for (pointer, word) in
+            [("/gates/0/gate", "moon"), ("/files/0/install/0/verb", "burn"), ("/deltas/0/codec", "z")]
+        {
             let error = parse(&with(pointer, json!(word))).unwrap_err();
-            assert!(matches!(&error, ManifestError::UnknownWord { word: found, .. } if found == word), "{error}");
+            assert!(
+                matches!(&error, ManifestError::UnknownWord { word: found, .. } if found == word),
+                "{error}"
+            );
         }
         assert!(matches!(parse(&with("/format", json!(2))), Err(ManifestError::NewerFormat { found: 2 })));
     }

@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::fmt;
 
+use serde_json::{Value, json};
+
 use crate::exit::ExitCode;
+use crate::update::plan::Finding;
 
 /// An error that ends a program, with its exit code and what the user can do about it.
 #[derive(Debug)]
@@ -14,12 +17,14 @@ pub struct Failure {
     pub error: Box<dyn Error + Send + Sync>,
     /// What to do, one remedy a line.
     pub hints: Vec<String>,
+    /// What forbids the run, where it was refused by its plan.
+    pub findings: Vec<Finding>,
 }
 
 impl Failure {
     /// Makes a failure without hints.
     pub fn new(code: ExitCode, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { code, error: error.into(), hints: Vec::new() }
+        Self { code, error: error.into(), hints: Vec::new(), findings: Vec::new() }
     }
 
     /// Adds a hint.
@@ -27,6 +32,21 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// Returns the failure as the JSON result of `command`.
+    pub fn json(&self, command: &str) -> Value {
+        let mut messages = self.messages().into_iter();
+        let findings: Vec<Value> = self.findings.iter().map(finding).collect();
+        json!({
+            "command": command,
+            "outcome": self.code.word(),
+            "code": self.code,
+            "error": messages.next(),
+            "causes": messages.collect::<Vec<_>>(),
+            "findings": findings,
+            "hints": self.hints,
+        })
     }
 
     /// Returns the messages of the error and of its causes, outermost first, each once.
@@ -52,9 +72,22 @@ impl fmt::Display for Failure {
         for cause in messages {
             write!(f, "\n  cause: {cause}")?;
         }
+        for finding in &self.findings {
+            write!(f, "\n  {finding}\n    remedy: {}", finding.remedy)?;
+        }
         for hint in &self.hints {
             write!(f, "\n  hint: {hint}")?;
         }
         Ok(())
     }
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "kind": finding.kind.word(),
+        "subject": finding.subject,
+        "found": finding.found,
+        "wanted": finding.wanted,
+        "remedy": finding.remedy,
+    })
 }

@@ -43,7 +43,8 @@ pub(super) fn decode(old: &[u8], delta: &[u8], limit: u64) -> Result<Vec<u8>, De
     let body = delta.get(HEADER..).unwrap_or_default();
     let (control, rest) =
         body.split_at_checked(control_len).ok_or(DeltaError::Truncated { part: "control block" })?;
-    let (diff, extra) = rest.split_at_checked(diff_len).ok_or(DeltaError::Truncated { part: "diff block" })?;
+    let (diff, extra) =
+        rest.split_at_checked(diff_len).ok_or(DeltaError::Truncated { part: "diff block" })?;
     let mut control = Stream::new("control block", control);
     let mut diff = Stream::new("diff block", diff);
     let mut extra = Stream::new("extra block", extra);
@@ -68,7 +69,7 @@ pub(super) fn decode(old: &[u8], delta: &[u8], limit: u64) -> Result<Vec<u8>, De
         let start = new.len();
         let room = new_len - start;
         if add > room || copy > room - add {
-            return Err(outside("length to add or copy", (add.max(copy)) as i64, "new file"));
+            return Err(outside("length to add or copy", triple_len(add.max(copy)), "new file"));
         }
         diff.append(&mut new, add)?;
         if add > 0 {
@@ -81,7 +82,7 @@ pub(super) fn decode(old: &[u8], delta: &[u8], limit: u64) -> Result<Vec<u8>, De
         }
         extra.append(&mut new, copy)?;
         old_at = old_at
-            .checked_add(add as i64)
+            .checked_add(triple_len(add))
             .and_then(|at| at.checked_add(seek))
             .ok_or_else(|| outside("seek", seek, "old file"))?;
     }
@@ -94,13 +95,18 @@ pub(super) fn decode(old: &[u8], delta: &[u8], limit: u64) -> Result<Vec<u8>, De
 /// Reads a 64-bit little-endian sign-and-magnitude number; `bytes` are eight.
 fn number(bytes: &[u8]) -> i64 {
     let raw = bytes.try_into().map_or(u64::MAX, u64::from_le_bytes);
-    let magnitude = (raw & i64::MAX as u64) as i64;
+    let magnitude = (raw & (u64::MAX >> 1)).cast_signed();
     if raw >> 63 == 0 { magnitude } else { -magnitude }
 }
 
 /// Takes a number that must be a length or position that this machine can hold.
 fn length(field: &'static str, value: i64, bound: &'static str) -> Result<usize, DeltaError> {
     usize::try_from(value).map_err(|_| outside(field, value, bound))
+}
+
+/// Turns back a length that came from a number.
+fn triple_len(len: usize) -> i64 {
+    i64::try_from(len).unwrap_or(i64::MAX)
 }
 
 fn outside(field: &'static str, found: i64, bound: &'static str) -> DeltaError {

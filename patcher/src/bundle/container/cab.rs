@@ -29,7 +29,12 @@ pub(super) fn open(source: Box<dyn Source>) -> Result<(Cab, Vec<String>), Contai
 
 impl Cab {
     /// Reads the file at `index`.
-    pub(super) fn read(&mut self, index: usize, name: &TargetPath, limit: u64) -> Result<Vec<u8>, ContainerError> {
+    pub(super) fn read(
+        &mut self,
+        index: usize,
+        name: &TargetPath,
+        limit: u64,
+    ) -> Result<Vec<u8>, ContainerError> {
         let missing = || ContainerError::Missing { name: name.clone() };
         let spelled = self.spelled.get(index).ok_or_else(missing)?;
         let stream = self

@@ -46,7 +46,12 @@ pub(super) fn open(source: Box<dyn Source>) -> Result<(Zip, Vec<String>), Contai
 
 impl Zip {
     /// Reads the entry at `index`.
-    pub(super) fn read(&mut self, index: usize, name: &TargetPath, limit: u64) -> Result<Vec<u8>, ContainerError> {
+    pub(super) fn read(
+        &mut self,
+        index: usize,
+        name: &TargetPath,
+        limit: u64,
+    ) -> Result<Vec<u8>, ContainerError> {
         let entry = self
             .0
             .by_index(index)

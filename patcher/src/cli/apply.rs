@@ -1,0 +1,303 @@
+//! `qfe-patcher apply`.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::console::Console;
+use super::failure::Failure;
+use super::recover::recovered_json;
+use super::{Done, OutputArgs, verify};
+use crate::bundle::manifest::{Manifest, RoleEntry};
+use crate::exit::ExitCode;
+use crate::host::Disk;
+use crate::name::Role;
+use crate::platform::Platform;
+use crate::update::plan::{self, Plan, Request, Services, UnknownFiles};
+use crate::update::recover::{self, Recovered};
+use crate::update::target::TargetRoot;
+use crate::update::{Event, Observer, apply, facts};
+
+/// Applies a bundle to a folder: a site server, or a remote SQL Monitor, Provider or Console
+///
+/// Finishes an interrupted run first, then checks everything, then changes everything or nothing. The old files
+/// are kept in the target's folder $NtUninstall<number>$.
+///
+/// Example: qfe-patcher apply E:\Q252717.zip --role site-server --target D:\Sms --keys vendor.pub --services manual
+/// --assume-build 1380
+#[derive(clap::Args, Debug)]
+pub(super) struct ApplyArgs {
+    /// The bundle
+    bundle: PathBuf,
+    /// The part the target plays: site-server, sql-monitor, provider, console
+    #[arg(long, required_unless_present = "help_roles")]
+    role: Option<String>,
+    /// The folder to update
+    #[arg(long, value_name = "DIR", required_unless_present = "help_roles")]
+    target: Option<PathBuf>,
+    /// The vendor's public key file, or a folder of them
+    #[arg(long, value_name = "KEYS", required_unless_present = "help_roles")]
+    keys: Option<PathBuf>,
+    /// i386 or alpha; without it, what the files of the target are for
+    #[arg(long)]
+    platform: Option<String>,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Write a log of this run there too, also where it is refused
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// Where conditions on the registry are read: none (this version reads no registry)
+    #[arg(long, value_name = "WHERE")]
+    registry: Option<String>,
+    /// The build of the product on this machine, in place of the registry's
+    #[arg(long, value_name = "BUILD")]
+    assume_build: Option<u16>,
+    /// Who stops and starts services: manual (you, as the plan lists), none
+    #[arg(long, value_name = "WHO")]
+    services: Option<String>,
+    /// Replace old files that no baseline knows by the whole new file
+    #[arg(long)]
+    replace_unknown: bool,
+    /// List the roles that the bundle defines, and do nothing
+    #[arg(long)]
+    help_roles: bool,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+pub(super) fn run(args: &ApplyArgs, console: &Console) -> Result<Done, Failure> {
+    if args.help_roles {
+        return help_roles(&args.bundle, console);
+    }
+    let mut log = open_log(args.log.as_deref())?;
+    let result = apply_bundle(args, console, &mut log);
+    let end = match &result {
+        Ok(_) => None,
+        Err(failure) => Some(format!("Installation aborted. {failure}")),
+    };
+    if let Some(line) = end {
+        log.line(&line, console);
+    }
+    result
+}
+
+fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut ExtraLog) -> Result<Done, Failure> {
+    // clap has required them; the names are there for whoever changes that.
+    let missing = |name: &str| bad_command(format!("{name} is missing"));
+    let target_path = args.target.as_deref().ok_or_else(|| missing("--target"))?;
+    let keys = args.keys.as_deref().ok_or_else(|| missing("--keys"))?;
+    let role = args.role.as_deref().ok_or_else(|| missing("--role"))?;
+    let role: Role = role.parse().map_err(|error| Failure::new(ExitCode::BadCommandLine, error))?;
+    let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose();
+    let platform = platform.map_err(|error| Failure::new(ExitCode::BadCommandLine, error))?;
+
+    let mut bundle = verify::open(&args.bundle, keys)?;
+    let manifest = bundle.manifest().clone();
+    let services = services(args, manifest.role(&role))?;
+    check_gates(args, &manifest)?;
+    let unknown = if args.replace_unknown { UnknownFiles::Replace } else { UnknownFiles::Refuse };
+    let request = Request { role, platform, assumed_build: args.assume_build, unknown, services };
+
+    let target = TargetRoot::open(&Disk, target_path)?;
+    let mut observer = Tee { console, log };
+    let recovered = bring_to_rest(args, target, &mut observer)?;
+    let facts = facts::gather(&Disk, target, &manifest, &request.role)?;
+    let plan = plan::decide(&manifest, &facts, &request)?;
+    show(&manifest, &plan, console);
+
+    let changes = plan.changes().count();
+    let outcome = if changes == 0 {
+        console.result(format!("{}: already current, nothing to change", manifest.id));
+        "already-current"
+    } else if args.dry_run {
+        console.result(format!("{}: {changes} files would be changed (dry run)", manifest.id));
+        "changed"
+    } else {
+        confirm(args, console, changes)?;
+        let source = args.bundle.display().to_string();
+        apply::apply(&Disk, target, &mut bundle, &plan, args.assume_build, &source, &mut observer)?;
+        console.result(format!("{}: installed, {changes} files changed", manifest.id));
+        for step in &plan.after {
+            console.result(format!("  now by hand: {step}"));
+        }
+        "changed"
+    };
+    let json = json!({
+        "command": "apply",
+        "outcome": outcome,
+        "code": ExitCode::Success,
+        "update": manifest.id,
+        "revision": manifest.revision,
+        "target": target_path.display().to_string(),
+        "role": plan.role,
+        "platform": plan.platform,
+        "dry_run": args.dry_run,
+        "assumed_build": args.assume_build,
+        "signers": bundle.verified().signers(),
+        "recovered": recovered.iter().map(recovered_json).collect::<Vec<_>>(),
+        "files": plan.steps.iter().map(step_json).collect::<Vec<_>>(),
+        "notes": plan.notes,
+        "before": plan.before,
+        "after": plan.after,
+    });
+    Ok(Done { code: ExitCode::Success, json })
+}
+
+fn step_json(step: &plan::Step) -> Value {
+    json!({
+        "path": step.to,
+        "decision": step.decision.word(),
+        "found_version": step.present.as_ref().and_then(|present| present.version),
+        "found_sha256": step.present.as_ref().map(|present| present.sha256),
+        "wanted_version": step.wanted,
+    })
+}
+
+/// Takes `--services`; a role with services needs an answer.
+fn services(args: &ApplyArgs, role: Option<&RoleEntry>) -> Result<Services, Failure> {
+    let names: Vec<&str> =
+        role.map(|role| role.services.iter().map(|s| s.service.as_str()).collect()).unwrap_or_default();
+    match args.services.as_deref() {
+        Some("none") => Ok(Services::None),
+        Some("manual") => Ok(Services::Manual),
+        None if names.is_empty() => Ok(Services::None),
+        Some(other) => Err(bad_command(format!("--services {other} is not in this version"))
+            .hint("use --services manual to stop and start them yourself, or none if they do not run")),
+        None => Err(bad_command(format!("this role has services to be stopped: {}", names.join(", ")))
+            .hint("say who stops and starts them: --services manual (you), or none if they do not run")),
+    }
+}
+
+/// A manifest with conditions on the registry needs the user's word, since this version reads none.
+fn check_gates(args: &ApplyArgs, manifest: &Manifest) -> Result<(), Failure> {
+    let builds: Vec<String> = manifest.builds.iter().map(ToString::to_string).collect();
+    let remedy = format!(
+        "use --assume-build with the build of this machine (the bundle is for {})",
+        builds.join(", ")
+    );
+    match args.registry.as_deref() {
+        Some("none") => Ok(()),
+        Some(other) => Err(bad_command(format!("--registry {other} is not in this version")).hint(remedy)),
+        None if manifest.gates.is_empty() || args.assume_build.is_some() => Ok(()),
+        None => {
+            Err(bad_command("the bundle has conditions on the registry, and it is not said where to read it")
+                .hint(remedy)
+                .hint("or --registry none, if you have checked them by hand"))
+        }
+    }
+}
+
+fn bad_command(message: impl Into<String>) -> Failure {
+    Failure::new(ExitCode::BadCommandLine, message.into())
+}
+
+/// Recovers the target, or refuses a dry run that would have to.
+fn bring_to_rest(
+    args: &ApplyArgs,
+    target: TargetRoot<'_>,
+    observer: &mut Tee<'_>,
+) -> Result<Vec<Recovered>, Failure> {
+    if !args.dry_run {
+        let recovered = recover::recover(&Disk, target, observer)?;
+        for run in &recovered {
+            observer.line(&format!("{}: run {} was interrupted: {}", run.id, run.run, run.did.word()));
+        }
+        return Ok(recovered);
+    }
+    match recover::interrupted(&Disk, target)?.first() {
+        None => Ok(Vec::new()),
+        Some(run) => {
+            let error = format!("run {} of {} was interrupted, or is going on", run.run, run.id);
+            Err(Failure::new(ExitCode::Busy, error)
+                .hint("run `qfe-patcher recover` first; a dry run changes nothing"))
+        }
+    }
+}
+
+/// Shows the plan.
+fn show(manifest: &Manifest, plan: &Plan, console: &Console) {
+    console.say(format!("{} revision {}: {}", manifest.id, manifest.revision, manifest.title));
+    console.say(format!("Role {}, platform {}", plan.role, plan.platform));
+    for step in &plan.steps {
+        console.say(format!("  {step}"));
+    }
+    for note in &plan.notes {
+        console.say(format!("  note: {note}"));
+    }
+    for step in &plan.before {
+        console.say(format!("  before, by hand: {step}"));
+    }
+}
+
+/// Asks, where somebody is there and has not said yes.
+fn confirm(args: &ApplyArgs, console: &Console, changes: usize) -> Result<(), Failure> {
+    if args.yes || !console.is_interactive() || console.ask(&format!("Change {changes} files now?")) {
+        return Ok(());
+    }
+    Err(Failure::new(ExitCode::Cancelled, "cancelled; nothing was changed"))
+}
+
+fn help_roles(path: &Path, console: &Console) -> Result<Done, Failure> {
+    let manifest =
+        verify::open_file(path)?.manifest_unverified().map_err(crate::bundle::BundleError::from)?;
+    for entry in &manifest.roles {
+        console.result(format!("{:<14} {} ({})", entry.role, entry.title, entry.usual));
+    }
+    Ok(Done {
+        code: ExitCode::Success,
+        json: json!({"command": "apply", "outcome": "done", "code": ExitCode::Success, "roles": manifest.roles}),
+    })
+}
+
+/// The log that the user asked for, beside the target's own.
+struct ExtraLog(Option<(PathBuf, File)>);
+
+fn open_log(path: Option<&Path>) -> Result<ExtraLog, Failure> {
+    let Some(path) = path else { return Ok(ExtraLog(None)) };
+    match fs::OpenOptions::new().append(true).create(true).open(path) {
+        Ok(file) => Ok(ExtraLog(Some((path.to_owned(), file)))),
+        Err(error) => {
+            let error = format!("log {} cannot be written: {error}", path.display());
+            Err(Failure::new(ExitCode::LogUnwritable, error).hint("name another file by --log"))
+        }
+    }
+}
+
+impl ExtraLog {
+    /// Adds a line; a log that fails in the middle is given up with a warning.
+    fn line(&mut self, line: &str, console: &Console) {
+        let failed = self.0.as_mut().and_then(|(path, file)| {
+            let error = writeln!(file, "{line}").err()?;
+            Some(format!("warning: log {} cannot be written any more: {error}", path.display()))
+        });
+        if let Some(warning) = failed {
+            console.alert(warning);
+            self.0 = None;
+        }
+    }
+}
+
+/// Tells people and the extra log alike.
+struct Tee<'a> {
+    console: &'a Console,
+    log: &'a mut ExtraLog,
+}
+
+impl Tee<'_> {
+    fn line(&mut self, line: &str) {
+        self.console.say(line);
+        self.log.line(line, self.console);
+    }
+}
+
+impl Observer for Tee<'_> {
+    fn tell(&mut self, event: &Event<'_>) {
+        self.line(&event.to_string());
+    }
+}

@@ -1,0 +1,187 @@
+//! The one place that says with which code each error ends a program, and what the user can do about it.
+
+use super::failure::Failure;
+use crate::bundle::BundleError;
+use crate::bundle::container::ContainerError;
+use crate::bundle::keyring::KeyRingError;
+use crate::bundle::manifest::ManifestError;
+use crate::exit::ExitCode;
+use crate::host::{HostError, Trouble};
+use crate::update::UpdateError;
+use crate::update::apply::ApplyError;
+use crate::update::facts::FactsError;
+use crate::update::journal::JournalError;
+use crate::update::plan::{Finding, FindingKind};
+use crate::update::rollback::RollbackError;
+use crate::update::state::StateError;
+use crate::update::target::TargetError;
+
+fn of_trouble(error: &HostError) -> ExitCode {
+    match error.trouble() {
+        Trouble::DiskFull => ExitCode::DiskFull,
+        Trouble::AccessDenied => ExitCode::AccessDenied,
+        Trouble::InUse => ExitCode::InUse,
+        Trouble::Busy => ExitCode::Busy,
+        Trouble::Other => ExitCode::Failed,
+    }
+}
+
+fn of_bundle(error: &BundleError) -> ExitCode {
+    match error {
+        BundleError::Container(ContainerError::Read(_)) => ExitCode::BundleUnreadable,
+        BundleError::Manifest(ManifestError::Trust(_)) => ExitCode::Untrusted,
+        BundleError::Manifest(ManifestError::NewerFormat { .. } | ManifestError::UnknownWord { .. }) => {
+            ExitCode::NewerPatcher
+        }
+        BundleError::Delta { .. } | BundleError::WrongResult { .. } => ExitCode::DeltaInvalid,
+        BundleError::NoWay { .. } => ExitCode::WrongTarget,
+        BundleError::Container(_)
+        | BundleError::Manifest(ManifestError::Form(_) | ManifestError::Contradiction(_))
+        | BundleError::SignatureText { .. }
+        | BundleError::TooManySignatures { .. }
+        | BundleError::Unlisted { .. }
+        | BundleError::Differs { .. } => ExitCode::BundleMalformed,
+    }
+}
+
+fn of_target(error: &TargetError) -> ExitCode {
+    match error {
+        TargetError::Host(error) => of_trouble(error),
+        TargetError::NoTarget { .. }
+        | TargetError::Link { .. }
+        | TargetError::WrongKind { .. }
+        | TargetError::Ambiguous { .. }
+        | TargetError::Unsafe(_) => ExitCode::WrongTarget,
+    }
+}
+
+fn of_state(error: &StateError) -> ExitCode {
+    match error {
+        StateError::Host(error) => of_trouble(error),
+        StateError::Journal { source: JournalError::NewerFormat { .. }, .. } => ExitCode::NewerPatcher,
+        StateError::Journal { .. } => ExitCode::RollbackFailed,
+    }
+}
+
+fn of_update(error: &UpdateError) -> ExitCode {
+    match error {
+        UpdateError::Host(error) => of_trouble(error),
+        UpdateError::Target(error) => of_target(error),
+        UpdateError::State(error) => of_state(error),
+        UpdateError::Bundle(error) => of_bundle(error),
+        UpdateError::Log(_) => ExitCode::LogUnwritable,
+        UpdateError::Journal(_) | UpdateError::Json(_) | UpdateError::Changed { .. } => ExitCode::Failed,
+        UpdateError::Backup { .. } | UpdateError::Foreign(_) => ExitCode::RollbackFailed,
+    }
+}
+
+/// What the user can do about an end with this code; nothing where the message says it.
+fn hint(code: ExitCode) -> Option<&'static str> {
+    Some(match code {
+        ExitCode::AccessDenied => {
+            "run as a user who may write there; a read-only share or disk must be made writable"
+        }
+        ExitCode::InUse => "close the console and stop the services that use the file, then run again",
+        ExitCode::DiskFull => {
+            "free space on the target's volume: an update needs the size of its files twice over"
+        }
+        ExitCode::Busy => "wait for the other run to end, then run again",
+        ExitCode::BundleUnreadable => "check the path of the bundle, and the disk or share it is on",
+        ExitCode::BundleMalformed => {
+            "the bundle was cut off or changed on its way: copy it again from its source"
+        }
+        ExitCode::Untrusted => "check that --keys names the vendor's key; if it does, do not use this bundle",
+        ExitCode::LogUnwritable => {
+            "make the log's folder writable: an update without a record is not installed"
+        }
+        ExitCode::NewerPatcher => "use a newer qfe-patcher",
+        ExitCode::RollbackFailed => {
+            "do not start the product; remove what the message names, then run `qfe-patcher recover`, or copy the \
+             old files back from the backup folder by hand"
+        }
+        ExitCode::UndoOrder => "roll later updates back first; files changed by a service pack must stay",
+        _ => return None,
+    })
+}
+
+/// Makes a failure with the code's own hint.
+fn failure(code: ExitCode, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
+    let failure = Failure::new(code, error);
+    match hint(code) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+impl From<BundleError> for Failure {
+    fn from(error: BundleError) -> Self {
+        failure(of_bundle(&error), error)
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        failure(of_trouble(&error), error)
+    }
+}
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        failure(of_target(&error), error)
+    }
+}
+
+impl From<UpdateError> for Failure {
+    fn from(error: UpdateError) -> Self {
+        failure(of_update(&error), error)
+    }
+}
+
+impl From<FactsError> for Failure {
+    fn from(error: FactsError) -> Self {
+        UpdateError::from(error).into()
+    }
+}
+
+impl From<KeyRingError> for Failure {
+    fn from(error: KeyRingError) -> Self {
+        failure(ExitCode::Untrusted, error)
+    }
+}
+
+impl From<ApplyError> for Failure {
+    fn from(error: ApplyError) -> Self {
+        let code = match &error {
+            ApplyError::Unchanged(error) => of_update(error),
+            ApplyError::RolledBack { .. } => ExitCode::Failed,
+            ApplyError::Stuck { .. } => ExitCode::RollbackFailed,
+        };
+        failure(code, error)
+    }
+}
+
+impl From<RollbackError> for Failure {
+    fn from(error: RollbackError) -> Self {
+        let code = match &error {
+            RollbackError::NotInstalled { .. } => ExitCode::NotInstalled,
+            RollbackError::Order { .. } | RollbackError::Stale { .. } => ExitCode::UndoOrder,
+            RollbackError::Unchanged(error) => of_update(error),
+            RollbackError::Stuck { .. } => ExitCode::RollbackFailed,
+        };
+        failure(code, error)
+    }
+}
+
+impl From<Vec<Finding>> for Failure {
+    /// The first kind of finding gives the code; every finding carries its own remedy.
+    fn from(findings: Vec<Finding>) -> Self {
+        let code = match findings.iter().map(|finding| finding.kind).min() {
+            Some(FindingKind::WrongPlatform) => ExitCode::WrongPlatform,
+            Some(FindingKind::Downgrade) => ExitCode::Untrusted,
+            Some(FindingKind::WrongTarget | FindingKind::UnknownOldFile) | None => ExitCode::WrongTarget,
+        };
+        let mut failure = Self::new(code, "the update does not fit this target; nothing was changed");
+        failure.findings = findings;
+        failure
+    }
+}

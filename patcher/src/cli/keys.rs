@@ -1,0 +1,56 @@
+//! Key rings from the disk: a public key file, or a folder of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::failure::Failure;
+use crate::bundle::keyring::{KeyRing, POLICY_FILE};
+use crate::exit::ExitCode;
+
+/// Largest key or policy file that is read.
+const MAX_KEY_FILE: u64 = 64 << 10;
+
+/// Loads `--keys`: a minisign public key file, or a folder with `*.pub` files and perhaps `keyring.toml`.
+pub fn load(path: &Path) -> Result<KeyRing, Failure> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    let mut policy = None;
+    if path.is_dir() {
+        let entries = fs::read_dir(path).map_err(|error| unreadable(path, error))?;
+        for entry in entries {
+            let file = entry.map_err(|error| unreadable(path, error))?.path();
+            if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pub")) {
+                files.push(file);
+            } else if file.file_name().is_some_and(|name| name == POLICY_FILE) {
+                policy = Some(read(&file)?);
+            }
+        }
+        files.sort();
+        if files.is_empty() {
+            let error = format!("{} holds no public key (*.pub)", path.display());
+            return Err(Failure::new(ExitCode::Untrusted, error).hint("--keys names the vendor's public key"));
+        }
+    } else {
+        files.push(path.to_owned());
+    }
+    let mut keys = Vec::new();
+    for file in &files {
+        keys.push((file.display().to_string(), read(file)?));
+    }
+    let keys = keys.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    Ok(KeyRing::new(keys, policy.as_deref())?)
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let size = fs::metadata(path).map_err(|error| unreadable(path, error))?.len();
+    if size > MAX_KEY_FILE {
+        let error =
+            format!("{} is {size} bytes large, a key file has at most {MAX_KEY_FILE}", path.display());
+        return Err(Failure::new(ExitCode::Untrusted, error));
+    }
+    fs::read_to_string(path).map_err(|error| unreadable(path, error))
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Failure {
+    Failure::new(ExitCode::Untrusted, format!("key {} cannot be read: {error}", path.display()))
+        .hint("--keys names the vendor's public key file, or a folder of them")
+}

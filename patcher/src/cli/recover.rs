@@ -1,0 +1,67 @@
+//! `qfe-patcher recover`.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::console::Console;
+use super::failure::Failure;
+use super::{Done, OutputArgs};
+use crate::exit::ExitCode;
+use crate::host::Disk;
+use crate::update::recover::{Recovered, Remedy, recover};
+use crate::update::target::TargetRoot;
+use crate::update::{Event, Observer};
+
+/// Finishes or undoes a run that was interrupted (apply does it by itself)
+///
+/// Example: qfe-patcher recover --target D:\Sms
+#[derive(clap::Args, Debug)]
+pub(super) struct RecoverArgs {
+    /// The folder that was being updated
+    #[arg(long, value_name = "DIR")]
+    target: PathBuf,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+/// Tells people of events.
+pub(super) struct Teller<'a>(pub(super) &'a Console);
+
+impl Observer for Teller<'_> {
+    fn tell(&mut self, event: &Event<'_>) {
+        self.0.say(event.to_string());
+    }
+}
+
+pub(super) fn run(args: &RecoverArgs, console: &Console) -> Result<Done, Failure> {
+    let target = TargetRoot::open(&Disk, &args.target)?;
+    let recovered = recover(&Disk, target, &mut Teller(console))?;
+    for run in &recovered {
+        let did = match run.did {
+            Remedy::Discarded => "had not touched the target: its staged files were removed",
+            Remedy::RolledBack => "was interrupted: every file is as it was before",
+            Remedy::Completed => "had come to its end: its records were completed",
+        };
+        console.result(format!("{}: run {} {did}", run.id, run.run));
+    }
+    if recovered.is_empty() {
+        console.result("nothing to recover: no run was interrupted");
+    }
+    let outcome = if recovered.is_empty() { "already-current" } else { "changed" };
+    Ok(Done {
+        code: ExitCode::Success,
+        json: json!({
+            "command": "recover",
+            "outcome": outcome,
+            "code": ExitCode::Success,
+            "target": args.target.display().to_string(),
+            "recovered": recovered.iter().map(recovered_json).collect::<Vec<_>>(),
+        }),
+    })
+}
+
+/// Describes a recovered run for programs.
+pub(super) fn recovered_json(run: &Recovered) -> Value {
+    json!({"update": run.id, "run": run.run, "did": run.did.word()})
+}

@@ -1,0 +1,99 @@
+//! `qfe-patcher status`.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::console::Console;
+use super::failure::Failure;
+use super::{Done, OutputArgs};
+use crate::exit::ExitCode;
+use crate::host::Disk;
+use crate::update::status::{FileStatus, UpdateStatus, status};
+use crate::update::target::TargetRoot;
+use crate::version::FileVersion;
+
+/// Shows which updates are installed, with every file hashed again from the disk
+///
+/// Example: qfe-patcher status --target D:\Sms
+#[derive(clap::Args, Debug)]
+pub(super) struct StatusArgs {
+    /// The folder
+    #[arg(long, value_name = "DIR")]
+    target: PathBuf,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+pub(super) fn run(args: &StatusArgs, console: &Console) -> Result<Done, Failure> {
+    let target = TargetRoot::open(&Disk, &args.target)?;
+    let updates = status(&Disk, target)?;
+    if updates.is_empty() {
+        console.result("no updates");
+    }
+    for update in &updates {
+        show(update, console);
+    }
+    Ok(Done {
+        code: ExitCode::Success,
+        json: json!({
+            "command": "status",
+            "outcome": "done",
+            "code": ExitCode::Success,
+            "target": args.target.display().to_string(),
+            "updates": updates.iter().map(update_json).collect::<Vec<_>>(),
+        }),
+    })
+}
+
+fn show(update: &UpdateStatus, console: &Console) {
+    let about = update.run.begin().map_or_else(String::new, |begin| {
+        format!(
+            ", revision {}, {} {}, {}: {}",
+            begin.revision, begin.role, begin.platform, begin.at, begin.title
+        )
+    });
+    console.result(format!("{}: {}{about}", update.id, update.condition.word()));
+    for file in &update.files {
+        console.result(format!("  {:<13} {} {}", file.word(), file.step.to, version_text(file)));
+    }
+}
+
+fn version_text(file: &FileStatus) -> String {
+    let found = file.present.as_ref().and_then(|present| present.version);
+    let text =
+        |version: Option<FileVersion>| version.map_or_else(|| "-".to_owned(), |version| version.to_string());
+    if found == file.step.new.version {
+        text(found)
+    } else {
+        format!("{} (installed: {})", text(found), text(file.step.new.version))
+    }
+}
+
+fn update_json(update: &UpdateStatus) -> Value {
+    let begin = update.run.begin();
+    let files: Vec<Value> = update.files.iter().map(file_json).collect();
+    json!({
+        "update": update.id,
+        "state": update.condition.word(),
+        "revision": begin.map(|begin| begin.revision),
+        "title": begin.map(|begin| &begin.title),
+        "role": begin.map(|begin| &begin.role),
+        "platform": begin.map(|begin| begin.platform),
+        "sequence": begin.map(|begin| begin.sequence),
+        "applied_at": begin.map(|begin| &begin.at),
+        "assumed_build": begin.and_then(|begin| begin.assumed_build),
+        "files": files,
+    })
+}
+
+fn file_json(file: &FileStatus) -> Value {
+    json!({
+        "path": file.step.to,
+        "state": file.word(),
+        "installed_version": file.step.new.version,
+        "installed_sha256": file.step.new.sha256,
+        "found_version": file.present.as_ref().and_then(|present| present.version),
+        "found_sha256": file.present.as_ref().map(|present| present.sha256),
+    })
+}

@@ -1,0 +1,107 @@
+//! `qfe-patcher verify`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::console::Console;
+use super::failure::Failure;
+use super::{Done, OutputArgs, keys};
+use crate::bundle::manifest::MAX_MEMBER;
+use crate::bundle::{Bundle, VerifiedBundle};
+use crate::digest::Digest;
+use crate::exit::ExitCode;
+use crate::host::{Disk, Files, Kind};
+
+/// Checks a bundle: signatures, the digest of every member, and every delta whose old file is at hand
+///
+/// Example: qfe-patcher verify Q252717.zip --keys vendor.pub --baseline D:\Old
+#[derive(clap::Args, Debug)]
+pub(super) struct VerifyArgs {
+    /// The bundle
+    bundle: PathBuf,
+    /// The vendor's public key file, or a folder of them
+    #[arg(long, value_name = "KEYS")]
+    keys: PathBuf,
+    /// A folder with old files (searched with its subfolders): deltas from them are decoded; may be given often
+    #[arg(long, value_name = "DIR")]
+    baseline: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+/// Opens a bundle file and believes it by the keys.
+pub(super) fn open(bundle: &Path, keys: &Path) -> Result<VerifiedBundle, Failure> {
+    let ring = keys::load(keys)?;
+    Ok(open_file(bundle)?.verify(&ring)?)
+}
+
+/// Opens a bundle file, without believing it.
+pub(super) fn open_file(path: &Path) -> Result<Bundle, Failure> {
+    let file = fs::File::open(path).map_err(|error| {
+        Failure::new(
+            ExitCode::BundleUnreadable,
+            format!("bundle {} cannot be opened: {error}", path.display()),
+        )
+        .hint("check the path of the bundle, and the disk or share it is on")
+    })?;
+    Ok(Bundle::open(std::io::BufReader::new(file))?)
+}
+
+pub(super) fn run(args: &VerifyArgs, console: &Console) -> Result<Done, Failure> {
+    let mut bundle = open(&args.bundle, &args.keys)?;
+    bundle.check_members()?;
+    let mut old_files = Vec::new();
+    for folder in &args.baseline {
+        collect(folder, &mut old_files)?;
+    }
+    let manifest = bundle.manifest().clone();
+    let mut decoded = 0;
+    for delta in &manifest.deltas {
+        let old = old_files.iter().find(|(digest, _)| *digest == delta.old);
+        let file = manifest.files.iter().find(|file| file.sha256 == delta.new);
+        if let (Some((_, path)), Some(file)) = (old, file) {
+            let old = Disk.read(path, MAX_MEMBER)?;
+            bundle.decode(delta, file, &old)?;
+            decoded += 1;
+        }
+    }
+    let signers: Vec<String> = bundle.verified().signers().iter().map(ToString::to_string).collect();
+    console.result(format!(
+        "{} revision {}: good. Signed by {}. {} members have the digests of the manifest; {decoded} of {} deltas decoded.",
+        manifest.id,
+        manifest.revision,
+        signers.join(", "),
+        manifest.members.len(),
+        manifest.deltas.len(),
+    ));
+    Ok(Done {
+        code: ExitCode::Success,
+        json: json!({
+            "command": "verify",
+            "outcome": "verified",
+            "code": ExitCode::Success,
+            "update": manifest.id,
+            "revision": manifest.revision,
+            "signers": signers,
+            "manifest_sha256": bundle.verified().digest(),
+            "members": manifest.members.len(),
+            "deltas": manifest.deltas.len(),
+            "deltas_decoded": decoded,
+        }),
+    })
+}
+
+/// Lists the files of a folder and its subfolders with their digests; links are not followed.
+fn collect(folder: &Path, found: &mut Vec<(Digest, PathBuf)>) -> Result<(), Failure> {
+    for name in Disk.list(folder)? {
+        let path = folder.join(name);
+        match Disk.stat(&path)?.map(|stat| stat.kind) {
+            Some(Kind::Folder) => collect(&path, found)?,
+            Some(Kind::File) => found.push((Digest::of(&Disk.read(&path, MAX_MEMBER)?), path)),
+            Some(Kind::Other) | None => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! The ports through which every effect passes, and their backends.
+//!
+//! Nothing above this layer touches the system. [`Files`] looks and never changes anything; functions that only
+//! decide take that half. [`Host`] acts; every method of it is one effect that tests can observe, fail, or
+//! kill before and after. Each says what is durable when it returns `Ok`: what the journal's invariants
+//! (see `update::journal`) stand on. Services and the registry get ports of their own beside these.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+mod disk;
+mod faulty;
+mod memory;
+
+pub use disk::Disk;
+pub use faulty::{Fault, Faulty};
+pub use memory::Memory;
+
+/// What stands at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A link, junction, device or anything else that is never followed or replaced.
+    Other,
+}
+
+/// What is known of a path without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub kind: Kind,
+    /// Size in bytes of a file.
+    pub size: u64,
+    /// When it was last written.
+    pub modified: SystemTime,
+}
+
+/// Attributes for a new file.
+#[derive(Clone, Debug, Default)]
+pub struct Attributes {
+    /// A file whose permissions (and owner, where the system has one) the new file gets.
+    pub like: Option<PathBuf>,
+    /// When it shall seem to have been written; none: now.
+    pub modified: Option<SystemTime>,
+}
+
+/// An effect or a look that failed, with its path.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is larger than this program reads.
+    #[error("{} is larger than the {limit} bytes this program reads", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        limit: u64,
+    },
+    /// Another run holds the target.
+    #[error("{} is held by another run: {holder}", path.display())]
+    Held {
+        /// The lock file.
+        path: PathBuf,
+        /// What that run says of itself.
+        holder: String,
+    },
+}
+
+/// What a refusal of the system comes to for the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// No space left.
+    DiskFull,
+    /// No permission, or a read-only file system.
+    AccessDenied,
+    /// Somebody has the file open.
+    InUse,
+    /// Another run holds the target.
+    Busy,
+    /// Anything else.
+    Other,
+}
+
+impl HostError {
+    /// Tells what the refusal comes to.
+    pub fn trouble(&self) -> Trouble {
+        /// `ERROR_SHARING_VIOLATION` and `ERROR_LOCK_VIOLATION`.
+        const SHARING: [i32; 2] = [32, 33];
+        let source = match self {
+            Self::Io { source, .. } => source,
+            Self::TooLarge { .. } => return Trouble::Other,
+            Self::Held { .. } => return Trouble::Busy,
+        };
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Trouble::DiskFull,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Trouble::AccessDenied,
+            io::ErrorKind::ResourceBusy | io::ErrorKind::ExecutableFileBusy => Trouble::InUse,
+            _ if cfg!(windows) && source.raw_os_error().is_some_and(|code| SHARING.contains(&code)) => {
+                Trouble::InUse
+            }
+            _ => Trouble::Other,
+        }
+    }
+
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+}
+
+/// A held lock; released when dropped.
+pub trait Lock {}
+
+/// The half that looks.
+pub trait Files {
+    /// Tells what stands at `path`, without following a link there; none if nothing does.
+    fn stat(&self, path: &Path) -> Result<Option<Stat>, HostError>;
+
+    /// Returns the names in a folder, sorted. Names that are no Unicode are left out: no target path is one.
+    fn list(&self, folder: &Path) -> Result<Vec<String>, HostError>;
+
+    /// Reads a file of at most `limit` bytes.
+    fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, HostError>;
+
+    /// Returns the time.
+    fn now(&self) -> SystemTime;
+}
+
+/// The half that acts.
+pub trait Host: Files {
+    /// Makes a folder whose parent exists. Durable after [`Host::sync_folder`] of the parent.
+    fn create_folder(&self, path: &Path) -> Result<(), HostError>;
+
+    /// Makes a new file; fails if there is one. Content and attributes are durable when it returns, the name
+    /// after [`Host::sync_folder`] of the parent. On failure a partial file may be left.
+    fn write_new(&self, path: &Path, bytes: &[u8], attributes: &Attributes) -> Result<(), HostError>;
+
+    /// Cuts the file at `at`, or makes it, and writes `bytes` there. Durable when it returns, but for a new name.
+    fn append(&self, path: &Path, at: u64, bytes: &[u8]) -> Result<(), HostError>;
+
+    /// Adds a line to a log, making the file if need be. Not durable.
+    fn log(&self, path: &Path, line: &str) -> Result<(), HostError>;
+
+    /// Renames a file within a volume, replacing what is there. Durable after [`Host::sync_folder`].
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), HostError>;
+
+    /// Removes a file. Durable after [`Host::sync_folder`].
+    fn remove_file(&self, path: &Path) -> Result<(), HostError>;
+
+    /// Removes an empty folder. Durable after [`Host::sync_folder`] of its parent.
+    fn remove_folder(&self, path: &Path) -> Result<(), HostError>;
+
+    /// Makes the names in a folder durable.
+    fn sync_folder(&self, path: &Path) -> Result<(), HostError>;
+
+    /// Takes the lock at `path`, which nobody else then can; `holder` is what they are told.
+    fn lock(&self, path: &Path, holder: &str) -> Result<Box<dyn Lock>, HostError>;
+}

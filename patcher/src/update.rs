@@ -1,0 +1,106 @@
+//! Updates of a target: facts, plan, apply; undo, rollback, recovery, status.
+//!
+//! The straight path of an apply: finish what an interrupted run left ([`recover`]), gather facts
+//! ([`facts::gather`]), decide ([`plan::decide`]), then [`apply::apply`]: stage, journal, back up, swap, check,
+//! commit. Everything up to the journal's first record leaves the target untouched; everything after it is
+//! undone by one function ([`undo`]) with three callers: a failing apply, recovery, the user's rollback.
+
+use std::path::PathBuf;
+
+use crate::bundle::BundleError;
+use crate::host::{Host, HostError, Lock};
+use crate::target_path::{TargetPath, UnsafePath};
+
+pub mod apply;
+pub mod facts;
+pub mod journal;
+pub mod plan;
+pub mod receipt;
+mod recorder;
+pub mod recover;
+pub mod rollback;
+mod run;
+pub mod state;
+pub mod status;
+pub mod target;
+pub mod timestamp;
+mod undo;
+
+pub use recorder::{Event, Observer};
+
+use facts::FactsError;
+use journal::JournalError;
+use state::{LOCK_NAME, StateError};
+use target::{TargetError, TargetRoot};
+
+/// Why something about an update failed.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// The system refused.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A path of the target cannot be used.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// Records in the target cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The bundle failed while it was read.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The log cannot be written.
+    #[error("the log cannot be written")]
+    Log(#[source] HostError),
+    /// A record does not fit the journal.
+    #[error("the journal does not take the record")]
+    Journal(#[from] JournalError),
+    /// A record or receipt cannot be written as JSON.
+    #[error("a record cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+    /// A file is not what the run counts on.
+    #[error("{path}: digest is {found}, {wanted} is wanted: {what}")]
+    Changed {
+        /// The file, below the target.
+        path: TargetPath,
+        /// Its digest, or that it is absent.
+        found: String,
+        /// The digests it may have.
+        wanted: String,
+        /// What that means.
+        what: &'static str,
+    },
+    /// A backup is not what the journal says.
+    #[error("the backup {} has digest {found}, the journal says {wanted}", path.display())]
+    Backup {
+        /// The backup.
+        path: PathBuf,
+        /// Its digest.
+        found: String,
+        /// What it must be.
+        wanted: String,
+    },
+    /// Files were changed by something else since the run.
+    #[error("files were changed by something else since: {}", .0.join("; "))]
+    Foreign(Vec<String>),
+}
+
+impl From<FactsError> for UpdateError {
+    fn from(error: FactsError) -> Self {
+        match error {
+            FactsError::Target(error) => error.into(),
+            FactsError::State(error) => error.into(),
+        }
+    }
+}
+
+impl From<UnsafePath> for UpdateError {
+    fn from(error: UnsafePath) -> Self {
+        TargetError::from(error).into()
+    }
+}
+
+/// Takes the one lock of a target.
+fn lock(host: &dyn Host, target: TargetRoot<'_>) -> Result<Box<dyn Lock>, UpdateError> {
+    let holder = format!("process {}, since {}", std::process::id(), timestamp::utc(host.now()));
+    Ok(host.lock(&target.path().join(LOCK_NAME), &holder)?)
+}

@@ -1,0 +1,412 @@
+//! The journal: the write-ahead record of one run, from which an interrupted run is undone.
+//!
+//! A journal is lines of text, each `<check> <record>\n`: the record is one JSON object, the check the first 16
+//! hexadecimal digits of the SHA-256 of the previous line's check (nothing for the first line) followed by the
+//! record. So a line that was lost, changed or moved in the middle breaks every check behind it.
+//!
+//! # Invariants
+//! 1. A backup is durable, file and folder, before any [`Record::Intent`] names its file. (A copy that was not
+//!    synced came back *empty* after a power loss, with the new file in place.)
+//! 2. An intent is durable before the target is touched.
+//! 3. A target changes only by renaming a staged file of known digest, on the same volume.
+//! 4. A backup is never deleted, least of all on a failure path.
+//! 5. Recovery is idempotent: what remains to be undone is seen from the digests on the disk.
+//! 6. A torn last line is absent: at most one record is ever in flight. A bad line with another one behind it is
+//!    corruption: stop and say so.
+//!
+//! # Order of records
+//! `begin`, then for each file `intent`, `done`; then `commit`. An undo appends `undo`, and at its end
+//! `rolled-back`, wherever the run had come to.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::name::{Role, UpdateId};
+use crate::platform::Platform;
+use crate::target_path::TargetPath;
+use crate::version::FileVersion;
+
+/// The version of the journal's format.
+pub const FORMAT: u32 = 1;
+/// Largest journal that is read.
+pub const MAX_JOURNAL: u64 = 64 << 20;
+
+/// One line of a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Record {
+    /// Everything is staged; nothing of the target is touched yet.
+    Begin(Box<Begin>),
+    /// The file of this step is about to be replaced; its backup is durable.
+    Intent {
+        /// Position in [`Begin::steps`].
+        step: usize,
+    },
+    /// The file of this step is replaced.
+    Done {
+        /// Position in [`Begin::steps`].
+        step: usize,
+    },
+    /// Every file is replaced and was checked: the run stands.
+    Commit {
+        /// When, UTC.
+        at: String,
+    },
+    /// Everything is about to be put back.
+    Undo {
+        /// When, UTC.
+        at: String,
+        /// Why.
+        reason: String,
+    },
+    /// Everything is as it was before the run.
+    RolledBack {
+        /// When, UTC.
+        at: String,
+    },
+}
+
+/// What a run is about to do, complete enough to undo it without its bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Begin {
+    /// Version of the journal's format: 1.
+    pub format: u32,
+    /// Version of the patcher that wrote it.
+    pub patcher: String,
+    /// The update.
+    pub id: UpdateId,
+    /// Its revision.
+    pub revision: u32,
+    /// Its title.
+    pub title: String,
+    /// The product it is for.
+    pub product: String,
+    /// Digest of the signed manifest.
+    pub manifest: Digest,
+    /// Ids of the keys whose signatures were believed.
+    pub signers: Vec<String>,
+    /// The part the target plays.
+    pub role: Role,
+    /// The platform of the target.
+    pub platform: Platform,
+    /// The build, as the user stated it; none if it was not stated.
+    pub assumed_build: Option<u16>,
+    /// The number of this run in the target, over all updates: what is undone first has the highest.
+    pub sequence: u32,
+    /// When, UTC.
+    pub at: String,
+    /// The log, below the target.
+    pub log: TargetPath,
+    /// The files, in the order in which they are replaced.
+    pub steps: Vec<StepRecord>,
+}
+
+/// A file that a run replaces or adds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepRecord {
+    /// The file below the target, as the disk spells it.
+    pub to: TargetPath,
+    /// What was there; none if nothing was.
+    pub old: Option<FileRecord>,
+    /// What is put there.
+    pub new: FileRecord,
+}
+
+/// A file's contents as a journal knows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    /// Size in bytes.
+    pub size: u64,
+    /// Digest.
+    pub sha256: Digest,
+    /// File version, if it states one.
+    pub version: Option<FileVersion>,
+}
+
+/// Why a journal cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A line in the middle is damaged.
+    #[error("line {line} is damaged, and more lines follow: the journal was changed or the disk is failing")]
+    Corrupt {
+        /// Its number, from 1.
+        line: usize,
+    },
+    /// A record of a newer format, or one that cannot stand where it does.
+    #[error("line {line} holds {found}, which cannot stand there")]
+    OutOfOrder {
+        /// Its number, from 1.
+        line: usize,
+        /// What it holds.
+        found: String,
+    },
+    /// The journal is of a newer format.
+    #[error(
+        "the journal has format {found}, this patcher reads format {FORMAT}: use the patcher that wrote it"
+    )]
+    NewerFormat {
+        /// Its format.
+        found: u32,
+    },
+}
+
+/// How far a run has come, by its journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing was begun: at most staged files are there.
+    Staging,
+    /// Begun and neither committed nor undone.
+    Open,
+    /// Committed: the update stands.
+    Committed,
+    /// Being undone.
+    Undoing,
+    /// Undone.
+    RolledBack,
+}
+
+/// The records of a journal, and where the next one goes.
+#[derive(Clone, Debug, Default)]
+pub struct Journal {
+    records: Vec<Record>,
+    /// The last line's check.
+    check: String,
+    /// Bytes of the whole lines: the next record is written there, over what a torn one left.
+    len: u64,
+}
+
+impl Journal {
+    /// Reads a journal; a torn last line is as if it were not there.
+    pub fn read(bytes: &[u8]) -> Result<Self, JournalError> {
+        let mut journal = Self::default();
+        let mut rest = bytes;
+        let mut line = 0;
+        while !rest.is_empty() {
+            line += 1;
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            let (text, behind) = match end {
+                Some(end) => (rest.get(..end).unwrap_or_default(), rest.get(end + 1..).unwrap_or_default()),
+                None => (rest, [].as_slice()),
+            };
+            match parse(text, &journal.check).filter(|_| end.is_some()) {
+                Some((record, check)) => journal.push(record, check, text.len() + 1, line)?,
+                // What one torn append left: nothing whole can stand behind it.
+                None if behind.is_empty() => break,
+                None => return Err(JournalError::Corrupt { line }),
+            }
+            rest = behind;
+        }
+        Ok(journal)
+    }
+
+    fn push(&mut self, record: Record, check: String, len: usize, line: usize) -> Result<(), JournalError> {
+        if let Record::Begin(begin) = &record
+            && begin.format > FORMAT
+        {
+            return Err(JournalError::NewerFormat { found: begin.format });
+        }
+        if !self.may_follow(&record) {
+            let found = format!("{record:?}").chars().take(40).collect();
+            return Err(JournalError::OutOfOrder { line, found });
+        }
+        self.records.push(record);
+        self.check = check;
+        self.len += len as u64;
+        Ok(())
+    }
+
+    /// Tells whether `record` may be the next one.
+    fn may_follow(&self, record: &Record) -> bool {
+        let steps = self.begin().map_or(0, |begin| begin.steps.len());
+        match (self.phase(), record) {
+            (Phase::Staging, Record::Begin(_)) => true,
+            (Phase::Open, Record::Intent { step } | Record::Done { step }) => *step < steps,
+            (Phase::Open, Record::Commit { .. } | Record::Undo { .. }) => true,
+            (Phase::Committed, Record::Undo { .. }) => true,
+            (Phase::Undoing, Record::RolledBack { .. }) => true,
+            _ => false,
+        }
+    }
+
+    /// Returns the line that adds `record`, and the byte at which it is to be written.
+    pub fn line(&self, record: &Record) -> Result<(u64, String), serde_json::Error> {
+        let text = serde_json::to_string(record)?;
+        Ok((self.len, format!("{} {text}\n", check_of(&self.check, &text))))
+    }
+
+    /// Takes in a record whose line has been written.
+    pub fn written(&mut self, record: Record, line: &str) -> Result<(), JournalError> {
+        let check = line.split(' ').next().unwrap_or_default().to_owned();
+        let number = self.records.len() + 1;
+        self.push(record, check, line.len(), number)
+    }
+
+    /// Returns the first record.
+    pub fn begin(&self) -> Option<&Begin> {
+        match self.records.first() {
+            Some(Record::Begin(begin)) => Some(begin),
+            _ => None,
+        }
+    }
+
+    /// Returns how far the run has come.
+    pub fn phase(&self) -> Phase {
+        match self.records.last() {
+            None => Phase::Staging,
+            Some(Record::Begin(_) | Record::Intent { .. } | Record::Done { .. }) => Phase::Open,
+            Some(Record::Commit { .. }) => Phase::Committed,
+            Some(Record::Undo { .. }) => Phase::Undoing,
+            Some(Record::RolledBack { .. }) => Phase::RolledBack,
+        }
+    }
+
+    /// Returns when the run was committed.
+    pub fn committed_at(&self) -> Option<&str> {
+        self.records.iter().find_map(|record| match record {
+            Record::Commit { at } => Some(at.as_str()),
+            _ => None,
+        })
+    }
+}
+
+fn check_of(previous: &str, record: &str) -> String {
+    Digest::of(format!("{previous}{record}").as_bytes()).prefix()
+}
+
+/// Parses a line without its end; none if its check is wrong or it holds no record.
+fn parse(line: &[u8], previous: &str) -> Option<(Record, String)> {
+    let (check, record) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+    if check != check_of(previous, record) {
+        return None;
+    }
+    Some((serde_json::from_str(record).ok()?, check.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin() -> Record {
+        let file =
+            |bytes: &[u8]| FileRecord { size: bytes.len() as u64, sha256: Digest::of(bytes), version: None };
+        let step =
+            |to: &str| StepRecord { to: to.parse().unwrap(), old: Some(file(b"old")), new: file(b"new") };
+        Record::Begin(Box::new(Begin {
+            format: FORMAT,
+            patcher: "0.1.0".to_owned(),
+            id: "Q1".parse().unwrap(),
+            revision: 1,
+            title: "t".to_owned(),
+            product: "p".to_owned(),
+            manifest: Digest::of(b"m"),
+            signers: vec!["00".to_owned()],
+            role: "console".parse().unwrap(),
+            platform: Platform::Alpha,
+            assumed_build: None,
+            sequence: 1,
+            at: "2000-01-28T10:49:00Z".to_owned(),
+            log: "LOGS/Q1.log".parse().unwrap(),
+            steps: vec![step("a.dll"), step("b.dll")],
+        }))
+    }
+
+    fn records() -> Vec<Record> {
+        let at = || "2000-01-28T10:49:01Z".to_owned();
+        vec![
+            begin(),
+            Record::Intent { step: 0 },
+            Record::Done { step: 0 },
+            Record::Intent { step: 1 },
+            Record::Done { step: 1 },
+            Record::Commit { at: at() },
+            Record::Undo { at: at(), reason: "asked".to_owned() },
+            Record::RolledBack { at: at() },
+        ]
+    }
+
+    fn write(records: &[Record]) -> (Vec<u8>, Vec<usize>) {
+        let mut journal = Journal::default();
+        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        for record in records {
+            let (at, line) = journal.line(record).unwrap();
+            assert_eq!(at, bytes.len() as u64);
+            bytes.extend(line.as_bytes());
+            ends.push(bytes.len());
+            journal.written(record.clone(), &line).unwrap();
+        }
+        (bytes, ends)
+    }
+
+    #[test]
+    fn a_journal_cut_anywhere_holds_its_whole_lines() {
+        let records = records();
+        let (bytes, ends) = write(&records);
+        for cut in 0..=bytes.len() {
+            let whole = ends.iter().filter(|end| **end <= cut).count();
+            let journal = Journal::read(&bytes[..cut]).unwrap();
+            assert_eq!(journal.records, records[..whole], "cut at {cut}");
+            assert_eq!(journal.len, if whole == 0 { 0 } else { ends[whole - 1] as u64 });
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_never_changes_a_record() {
+        let records = records();
+        let (bytes, ends) = write(&records);
+        let last_line = ends[ends.len() - 2];
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x10;
+            match Journal::read(&changed) {
+                Ok(journal) => {
+                    assert!(at >= last_line, "byte {at} was taken as torn");
+                    assert_eq!(journal.records, records[..records.len() - 1]);
+                }
+                Err(error) => assert!(matches!(error, JournalError::Corrupt { .. }), "byte {at}: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn lines_cannot_be_dropped_or_swapped() {
+        let (bytes, ends) = write(&records());
+        let mut dropped = bytes[..ends[0]].to_vec();
+        dropped.extend(&bytes[ends[1]..]);
+        assert!(matches!(Journal::read(&dropped), Err(JournalError::Corrupt { line: 2 })));
+    }
+
+    #[test]
+    fn a_tail_of_zeros_is_a_torn_record() {
+        let (mut bytes, _) = write(&records()[..2]);
+        bytes.extend([0; 512]);
+        assert_eq!(Journal::read(&bytes).unwrap().phase(), Phase::Open);
+    }
+
+    #[test]
+    fn records_out_of_order_are_refused() {
+        for order in [[1, 1], [0, 0], [0, 7]] {
+            let all = records();
+            let mut journal = Journal::default();
+            let result = order.iter().try_for_each(|n| {
+                let (_, line) = journal.line(&all[*n]).unwrap();
+                journal.written(all[*n].clone(), &line)
+            });
+            assert!(matches!(result, Err(JournalError::OutOfOrder { .. })), "{order:?}");
+        }
+        let mut journal = Journal::default();
+        let (_, line) = journal.line(&begin()).unwrap();
+        journal.written(begin(), &line).unwrap();
+        assert!(journal.written(Record::Intent { step: 2 }, "x y\n").is_err(), "no such step");
+    }
+
+    #[test]
+    fn phases_follow_the_records() {
+        let phases: Vec<Phase> =
+            (0..=8).map(|n| Journal::read(&write(&records()[..n]).0).unwrap().phase()).collect();
+        use Phase::{Committed, Open, RolledBack, Staging, Undoing};
+        assert_eq!(phases, [Staging, Open, Open, Open, Open, Open, Committed, Undoing, RolledBack]);
+    }
+}

@@ -1,0 +1,106 @@
+//! What a run tells while it goes: to the caller, and to the log in the target.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::bundle::Made;
+use crate::host::Host;
+use crate::target_path::TargetPath;
+use crate::version::FileVersion;
+
+/// Something that happened in a run.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A new file is ready beside the target.
+    Staged {
+        /// Where it will go.
+        to: &'a TargetPath,
+        /// How it was made.
+        made: &'a Made,
+    },
+    /// A line of the log's head.
+    Head(String),
+    /// An old file is safe.
+    BackedUp(&'a TargetPath),
+    /// A file was replaced or added.
+    Replaced {
+        /// Which.
+        to: &'a TargetPath,
+        /// Version before.
+        old: Option<FileVersion>,
+        /// Version now.
+        new: Option<FileVersion>,
+    },
+    /// A run failed and is being undone.
+    Aborted(String),
+    /// An undo begins.
+    UndoStarted(String),
+    /// An old file is back.
+    Restored(&'a TargetPath),
+    /// A file that was added is gone again.
+    Removed(&'a TargetPath),
+    /// Something that does not stop the run.
+    Warning(String),
+    /// A run ended.
+    Ended(String),
+}
+
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = |version: &Option<FileVersion>| {
+            version.map_or_else(|| "(no version)".to_owned(), |version| version.to_string())
+        };
+        match self {
+            Self::Staged { to, made: Made::ByDelta } => write!(f, "Staged: {to} (by delta)"),
+            Self::Staged { to, made: Made::Whole } => write!(f, "Staged: {to} (whole file)"),
+            Self::Staged { to, made: Made::WholeAfter { reason } } => {
+                write!(f, "Staged: {to} (whole file; warning: the delta failed: {reason})")
+            }
+            Self::Head(line) => f.write_str(line),
+            Self::BackedUp(to) => write!(f, "File Backup: {to}"),
+            Self::Replaced { to, old, new } => {
+                write!(f, "File Overwrite: {to} {} -> {}", version(old), version(new))
+            }
+            Self::Aborted(reason) => write!(f, "Installation aborted. {reason}"),
+            Self::UndoStarted(why) => write!(f, "*** Rollback Started: {why} ***"),
+            Self::Restored(to) => write!(f, "File Restore: {to}"),
+            Self::Removed(to) => write!(f, "File Delete: {to}"),
+            Self::Warning(text) => write!(f, "Warning: {text}"),
+            Self::Ended(text) => write!(f, "*** {text} ***"),
+        }
+    }
+}
+
+/// Who is told of a run's events.
+pub trait Observer {
+    /// Is told of an event.
+    fn tell(&mut self, event: &Event<'_>);
+}
+
+/// Passes events to the observer, and to the log once there is one.
+pub(super) struct Recorder<'a> {
+    host: &'a dyn Host,
+    observer: &'a mut dyn Observer,
+    log: Option<PathBuf>,
+}
+
+impl<'a> Recorder<'a> {
+    pub(super) fn new(host: &'a dyn Host, observer: &'a mut dyn Observer) -> Self {
+        Self { host, observer, log: None }
+    }
+
+    /// Writes to this log from now on.
+    pub(super) fn set_log(&mut self, log: PathBuf) {
+        self.log = Some(log);
+    }
+
+    /// Tells of an event. A log that fails in the middle of a run is dropped with a warning: the run is what counts.
+    pub(super) fn tell(&mut self, event: &Event<'_>) {
+        self.observer.tell(event);
+        let failed = self.log.as_ref().and_then(|log| self.host.log(log, &event.to_string()).err());
+        if let Some(error) = failed {
+            self.log = None;
+            self.observer.tell(&Event::Warning(format!("{error}; the run goes on without it")));
+        }
+    }
+}

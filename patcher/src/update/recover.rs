@@ -1,0 +1,112 @@
+//! Recovery: brings a target to rest after a run that was interrupted, wherever it was.
+
+use std::collections::BTreeSet;
+
+use super::recorder::{Event, Observer, Recorder};
+use super::run::{abandon, finish};
+use super::state::{self, Phase, Run, StateFolder};
+use super::target::TargetRoot;
+use super::undo::undo;
+use super::{UpdateError, lock};
+use crate::host::{Files, Host};
+use crate::name::UpdateId;
+
+/// What recovery did about one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// The update.
+    pub id: UpdateId,
+    /// The run's number.
+    pub run: u32,
+    /// How far the run had come.
+    pub found: Phase,
+    /// What was done.
+    pub did: Remedy,
+}
+
+/// What recovery does about a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Staged files were removed; the target had not been touched.
+    Discarded,
+    /// Every file was put back as it was.
+    RolledBack,
+    /// The run had come to its end; its receipt and clean-up were completed.
+    Completed,
+}
+
+impl Remedy {
+    /// Returns the word for it in results.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Discarded => "discarded",
+            Self::RolledBack => "rolled-back",
+            Self::Completed => "completed",
+        }
+    }
+
+    /// Returns what is to be done about a run that has come so far.
+    fn of(phase: Phase) -> Self {
+        match phase {
+            Phase::Staging => Self::Discarded,
+            Phase::Open | Phase::Undoing => Self::RolledBack,
+            Phase::Committed | Phase::RolledBack => Self::Completed,
+        }
+    }
+}
+
+/// Returns the runs that were interrupted, or that another process is just now doing; and what recovery would do.
+pub fn interrupted(files: &dyn Files, target: TargetRoot<'_>) -> Result<Vec<Recovered>, UpdateError> {
+    let states = state::scan(files, target)?;
+    let all = states.iter().flat_map(|folder| folder.runs.iter().map(move |run| (folder, run)));
+    let describe = |(folder, run): (&StateFolder, &Run)| Recovered {
+        id: folder.id.clone(),
+        run: run.number,
+        found: run.phase(),
+        did: Remedy::of(run.phase()),
+    };
+    Ok(all.filter(|(_, run)| run.is_interrupted()).map(describe).collect())
+}
+
+/// Finishes or undoes every interrupted run, newest first; does nothing, and takes no lock, where there is none.
+pub fn recover(
+    host: &dyn Host,
+    target: TargetRoot<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Recovered>, UpdateError> {
+    if interrupted(host, target)?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let _held = lock(host, target)?;
+    let mut recorder = Recorder::new(host, observer);
+    let mut recovered = Vec::new();
+    for folder in state::scan(host, target)?.iter().rev() {
+        for run in folder.runs.iter().rev().filter(|run| run.is_interrupted()) {
+            recovered.push(recover_run(host, target, folder, run.clone(), &mut recorder)?);
+        }
+    }
+    Ok(recovered)
+}
+
+fn recover_run(
+    host: &dyn Host,
+    target: TargetRoot<'_>,
+    folder: &StateFolder,
+    mut run: Run,
+    recorder: &mut Recorder<'_>,
+) -> Result<Recovered, UpdateError> {
+    let found = run.phase();
+    let did = Remedy::of(found);
+    if let Some(begin) = run.begin() {
+        recorder.set_log(target.locate(host, &begin.log)?.full);
+    }
+    match did {
+        Remedy::Discarded => abandon(host, &mut run)?,
+        Remedy::RolledBack => {
+            undo(host, target, folder, &mut run, "the run was interrupted", &BTreeSet::new(), recorder)?;
+            recorder.tell(&Event::Ended(format!("Rollback Completed: {}", folder.id)));
+        }
+        Remedy::Completed => finish(host, folder, &mut run)?,
+    }
+    Ok(Recovered { id: folder.id.clone(), run: run.number, found, did })
+}

@@ -1,0 +1,110 @@
+//! Status: what is installed in a target, computed from the journals and the files on the disk.
+
+use super::UpdateError;
+use super::facts::Present;
+use super::journal::StepRecord;
+use super::state::{self, Phase, Run, StateFolder};
+use super::target::TargetRoot;
+use crate::bundle::manifest::MAX_MEMBER;
+use crate::host::Files;
+use crate::name::UpdateId;
+
+/// What an update is in a target.
+#[derive(Clone, Debug)]
+pub struct UpdateStatus {
+    /// The update.
+    pub id: UpdateId,
+    /// Whether it is installed.
+    pub condition: Condition,
+    /// The run that tells most of it: the newest committed one, else the last one.
+    pub run: Run,
+    /// Its files as they are now; none unless it is installed.
+    pub files: Vec<FileStatus>,
+}
+
+/// Whether an update is installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It is.
+    Installed,
+    /// It was, or a run failed, and everything was put back.
+    RolledBack,
+    /// A run was interrupted or is going on.
+    Interrupted,
+}
+
+impl Condition {
+    /// Returns the word for it in results.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Installed => "installed",
+            Self::RolledBack => "rolled-back",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// A file of an installed update as it is now.
+#[derive(Clone, Debug)]
+pub struct FileStatus {
+    /// What the run did.
+    pub step: StepRecord,
+    /// What is there now; none if nothing is.
+    pub present: Option<Present>,
+}
+
+impl FileStatus {
+    /// Returns the word for what became of it.
+    pub fn word(&self) -> &'static str {
+        match &self.present {
+            None => "missing",
+            Some(present) if present.sha256 == self.step.new.sha256 => "as-installed",
+            Some(present) if self.step.old.as_ref().is_some_and(|old| old.sha256 == present.sha256) => "old",
+            Some(present) if present.version > self.step.new.version => "newer",
+            Some(_) => "changed",
+        }
+    }
+}
+
+/// Reads the records in the target and looks at every file they name.
+pub fn status(files: &dyn Files, target: TargetRoot<'_>) -> Result<Vec<UpdateStatus>, UpdateError> {
+    let mut updates = Vec::new();
+    for folder in state::scan(files, target)? {
+        let Some(run) = telling_run(&folder) else { continue };
+        let condition = match run.phase() {
+            _ if folder.runs.iter().any(Run::is_interrupted) => Condition::Interrupted,
+            Phase::Committed => Condition::Installed,
+            Phase::RolledBack => Condition::RolledBack,
+            Phase::Staging | Phase::Open | Phase::Undoing => Condition::Interrupted,
+        };
+        let mut statuses = Vec::new();
+        if condition == Condition::Installed {
+            for step in newest_steps(&folder) {
+                let place = target.locate(files, &step.to)?;
+                let present = match place.stat {
+                    Some(_) => Some(Present::of(&files.read(&place.full, MAX_MEMBER)?)),
+                    None => None,
+                };
+                statuses.push(FileStatus { step, present });
+            }
+        }
+        updates.push(UpdateStatus { id: folder.id.clone(), condition, run: run.clone(), files: statuses });
+    }
+    Ok(updates)
+}
+
+fn telling_run(folder: &StateFolder) -> Option<&Run> {
+    folder.committed().next_back().or_else(|| folder.runs.last())
+}
+
+/// Returns the files of all committed runs, each as the newest run left it.
+fn newest_steps(folder: &StateFolder) -> Vec<StepRecord> {
+    let mut steps: Vec<StepRecord> = Vec::new();
+    for step in folder.committed().rev().filter_map(Run::begin).flat_map(|begin| &begin.steps) {
+        if !steps.iter().any(|other| other.to.folded() == step.to.folded()) {
+            steps.push(step.clone());
+        }
+    }
+    steps.sort_by_key(|step| step.to.folded());
+    steps
+}
