@@ -1,8 +1,8 @@
 //! The table of the sample updates: what each article prints about each file, and what follows from it.
 //!
 //! This is the one place for attributes; the generator and the tests read them here, and the recipes
-//! (`Q252717/update.toml` ...) are held against it. `Printed` keeps the article's own spelling, errors included:
-//! it is shown, never decided on.
+//! (`Q252717/update.toml` ...) are held against it. `Printed` keeps the article's own spelling, errors
+//! included: it is shown, never decided on.
 //!
 //! Where an article prints kilobytes, a size was chosen that rounds and truncates to the figure and ends like
 //! the sizes of the articles that print bytes: 368 bytes over a multiple of 512 on Intel, 272 on Alpha.
@@ -19,6 +19,9 @@ pub enum Platform {
 }
 
 impl Platform {
+    /// Both platforms.
+    pub const ALL: [Self; 2] = [Self::I386, Self::Alpha];
+
     /// The platform's folder name below `update` and `baseline`.
     pub fn folder(self) -> &'static str {
         match self {

@@ -50,15 +50,16 @@ impl Bytes {
 
     /// Writes over the four bytes at `at`, which exist already.
     pub(crate) fn set_u32(&mut self, at: u32, value: u32) {
-        self.set(at, &value.to_le_bytes());
+        self.overwrite(at, &value.to_le_bytes());
     }
 
     /// Writes over the two bytes at `at`, which exist already.
     pub(crate) fn set_u16(&mut self, at: u32, value: u16) {
-        self.set(at, &value.to_le_bytes());
+        self.overwrite(at, &value.to_le_bytes());
     }
 
-    fn set(&mut self, at: u32, value: &[u8]) {
+    /// Writes over the bytes from `at` on, which exist already.
+    pub(crate) fn overwrite(&mut self, at: u32, value: &[u8]) {
         let at = usize::try_from(at).expect("u32 fits usize");
         self.0
             .get_mut(at..at + value.len())

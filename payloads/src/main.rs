@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! Writes the sample updates to a folder.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -1,9 +1,9 @@
 //! The symbolic program that a sample file is linked from.
 //!
 //! A program is functions made of basic operations, and data; both refer to each other by identity, never by
-//! address. One program is encoded for both platforms, which makes their files twins, and an edited program is
-//! linked anew, which moves addresses and references as a rebuild does. Nothing here knows an instruction set
-//! or a file format, and nothing ever runs: operations are chosen to look like a program, not to compute.
+//! address. One program is encoded for both platforms, which makes their files twins, and an edited program
+//! is linked anew, which moves addresses and references as a rebuild does. Nothing here knows an instruction
+//! set or a file format, and nothing ever runs: operations are chosen to look like a program, not to compute.
 //!
 //! Invariant: every `Target` names a function, label, datum or import that the program holds.
 
@@ -138,27 +138,92 @@ pub(crate) enum Argument {
 pub(crate) enum Op {
     Label(Label),
     /// Reads a parameter; only at the start of a function, before any call.
-    Parameter { to: Reg, index: u32 },
-    Const { to: Reg, value: u32 },
-    Move { to: Reg, from: Reg },
-    Compute { compute: Compute, to: Reg, by: Operand },
-    Load { to: Reg, base: Reg, offset: u32, width: Width },
-    Store { base: Reg, offset: u32, from: Reg, width: Width },
-    StoreConst { base: Reg, offset: u32, value: u32 },
-    LoadLocal { to: Reg, slot: u32 },
-    StoreLocal { slot: u32, from: Reg },
-    AddressOfLocal { to: Reg, slot: u32 },
-    AddressOf { to: Reg, target: Target },
-    LoadFrom { to: Reg, target: Target, addend: u32 },
-    StoreTo { target: Target, addend: u32, from: Reg },
-    Call { callee: FunctionId, arguments: Vec<Argument> },
-    CallImport { import: ImportId, arguments: Vec<Argument> },
+    Parameter {
+        to: Reg,
+        index: u32,
+    },
+    Const {
+        to: Reg,
+        value: u32,
+    },
+    Move {
+        to: Reg,
+        from: Reg,
+    },
+    Compute {
+        compute: Compute,
+        to: Reg,
+        by: Operand,
+    },
+    Load {
+        to: Reg,
+        base: Reg,
+        offset: u32,
+        width: Width,
+    },
+    Store {
+        base: Reg,
+        offset: u32,
+        from: Reg,
+        width: Width,
+    },
+    StoreConst {
+        base: Reg,
+        offset: u32,
+        value: u32,
+    },
+    LoadLocal {
+        to: Reg,
+        slot: u32,
+    },
+    StoreLocal {
+        slot: u32,
+        from: Reg,
+    },
+    AddressOfLocal {
+        to: Reg,
+        slot: u32,
+    },
+    AddressOf {
+        to: Reg,
+        target: Target,
+    },
+    LoadFrom {
+        to: Reg,
+        target: Target,
+        addend: u32,
+    },
+    StoreTo {
+        target: Target,
+        addend: u32,
+        from: Reg,
+    },
+    Call {
+        callee: FunctionId,
+        arguments: Vec<Argument>,
+    },
+    CallImport {
+        import: ImportId,
+        arguments: Vec<Argument>,
+    },
     /// Calls through a table of functions: its address is in `table`, the object is the first argument.
-    CallThrough { table: Reg, offset: u32, arguments: Vec<Argument> },
-    Branch { test: Test, left: Reg, right: Operand, to: Label },
+    CallThrough {
+        table: Reg,
+        offset: u32,
+        arguments: Vec<Argument>,
+    },
+    Branch {
+        test: Test,
+        left: Reg,
+        right: Operand,
+        to: Label,
+    },
     Jump(Label),
     /// Jumps through a table of labels.
-    Switch { index: Reg, table: DatumId },
+    Switch {
+        index: Reg,
+        table: DatumId,
+    },
     Return,
 }
 

@@ -1,19 +1,24 @@
 //! Intel 386 code, in the manner of compilers of the time: `ebp` frames where there are locals, `esp` ones
 //! elsewhere, arguments pushed, short jumps where they reach.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Code, Field, Fixup};
 use crate::bytes::{Bytes, count};
-use crate::program::{Argument, Cleanup, Compute, Function, KEPT, Label, Op, Operand, Reg, Target, Test, Width};
+use crate::program::{
+    Argument, Cleanup, Compute, Function, KEPT, Label, Op, Operand, Reg, Target, Test, Width,
+};
 
 const EAX: u8 = 0;
 const EBP: u8 = 5;
 
+/// The bytes of a jump's short form.
+const SHORT_JUMP: usize = 2;
+
 /// A jump of a function, before its length is known.
 #[derive(Debug, Clone, Copy)]
 struct Jump {
-    /// Where it lies, as if all jumps had no bytes.
+    /// Where it begins, as if all jumps were short.
     at: u32,
     /// The condition code; none for a plain jump.
     condition: Option<u8>,
@@ -40,8 +45,13 @@ enum Frame {
 
 pub(super) fn encode(function: &Function) -> Code {
     let frame = if function.locals == 0 { Frame::Omitted(function.kept * 4) } else { Frame::Pointer };
-    let mut encoder =
-        Encoder { bytes: Bytes::new(), fixups: Vec::new(), labels: BTreeMap::new(), jumps: Vec::new(), frame };
+    let mut encoder = Encoder {
+        bytes: Bytes::new(),
+        fixups: Vec::new(),
+        labels: BTreeMap::new(),
+        jumps: Vec::new(),
+        frame,
+    };
     let kept = || KEPT.into_iter().zip(0..function.kept).map(|(reg, _)| number(reg));
     if frame == Frame::Pointer {
         encoder.bytes.put(&[0x55, 0x8b, 0xec]);
@@ -93,7 +103,7 @@ fn number(reg: Reg) -> u8 {
 /// The one-byte form of a value that is extended with its sign.
 fn short(value: u32) -> Option<u8> {
     let [low, ..] = value.to_le_bytes();
-    (value < 0x80 || value >= 0xffff_ff80).then_some(low)
+    (!(0x80..0xffff_ff80).contains(&value)).then_some(low)
 }
 
 fn condition_code(test: Test) -> u8 {
@@ -310,76 +320,127 @@ impl Encoder {
 
     fn jump(&mut self, condition: Option<u8>, to: Label) {
         self.jumps.push(Jump { at: self.bytes.len(), condition, to });
+        self.bytes.put(&[0; SHORT_JUMP]);
     }
 
     /// Gives each jump its shortest form and puts the function together.
     fn relax(self, body: u32) -> Code {
         // Starts with all jumps short and lengthens those that do not reach, until all do: lengths only grow,
         // so this ends.
-        let mut long = BTreeSet::new();
+        let mut grown = Vec::new();
+        let mut is_long = vec![false; self.jumps.len()];
         loop {
-            let before = long.len();
-            for (index, jump) in self.jumps.iter().enumerate() {
-                let end = self.moved(jump.at, &long) + 2;
-                if short(self.destination(jump.to, &long).wrapping_sub(end)).is_none() {
-                    long.insert(index);
+            let mut changed = false;
+            for (jump, is_long) in self.jumps.iter().zip(&mut is_long) {
+                let end = moved(jump.at, &grown) + 2;
+                if !*is_long && short(self.destination(jump.to, &grown).wrapping_sub(end)).is_none() {
+                    *is_long = true;
+                    changed = true;
+                    grown.push(*jump);
                 }
             }
-            if long.len() == before {
+            if !changed {
                 break;
             }
         }
         let mut bytes = Bytes::new();
-        let mut done = 0;
-        let source = self.bytes.as_slice();
-        let piece = |from: u32, to: u32| {
-            let range = usize::try_from(from).expect("u32 fits usize")..usize::try_from(to).expect("u32 fits usize");
-            source.get(range).expect("jumps lie inside the function, in order")
-        };
-        for (index, jump) in self.jumps.iter().enumerate() {
-            bytes.put(piece(done, jump.at));
-            done = jump.at;
-            let is_long = long.contains(&index);
+        let mut rest = self.bytes.as_slice();
+        let mut taken = 0;
+        for (jump, is_long) in self.jumps.iter().zip(is_long) {
+            let before = usize::try_from(jump.at - taken).expect("u32 fits usize");
+            let (piece, tail) = rest.split_at(before);
+            bytes.put(piece);
+            (_, rest) = tail.split_at(SHORT_JUMP);
+            taken = jump.at + 2;
             match (jump.condition, is_long) {
                 (Some(code), false) => bytes.u8(0x70 | code),
                 (None, false) => bytes.u8(0xeb),
                 (Some(code), true) => bytes.put(&[0x0f, 0x80 | code]),
                 (None, true) => bytes.u8(0xe9),
             }
-            let distance = |end| self.destination(jump.to, &long).wrapping_sub(end);
+            let destination = self.destination(jump.to, &grown);
             if is_long {
-                bytes.u32(distance(bytes.len() + 4));
+                bytes.u32(destination.wrapping_sub(bytes.len() + 4));
             } else {
-                bytes.u8(short(distance(bytes.len() + 1)).expect("short jumps reach, see above"));
+                let distance = short(destination.wrapping_sub(bytes.len() + 1));
+                bytes.u8(distance.expect("a jump that does not reach was lengthened above"));
             }
         }
-        bytes.put(piece(done, self.bytes.len()));
-        let fixups = self.fixups.iter().map(|fixup| Fixup { field: self.moved_field(fixup.field, &long), ..*fixup });
+        bytes.put(rest);
+        let fixups = self.fixups.iter().map(|fixup| {
+            let field = match fixup.field {
+                Field::Relative32 { at } => Field::Relative32 { at: moved(at, &grown) },
+                Field::Absolute32 { at } => Field::Absolute32 { at: moved(at, &grown) },
+                alpha @ (Field::Branch21 { .. } | Field::HighLow { .. }) => alpha,
+            };
+            Fixup { field, ..*fixup }
+        });
         let fixups = fixups.collect();
-        let labels = self.labels.keys().map(|label| (*label, self.destination(*label, &long))).collect();
+        let labels = self.labels.iter().map(|(label, at)| (*label, moved(*at, &grown))).collect();
         Code { bytes, fixups, labels, body }
     }
 
-    /// Where the byte at `at` comes to lie once the jumps before it have bytes; a jump at `at` itself does not count.
-    fn moved(&self, at: u32, long: &BTreeSet<usize>) -> u32 {
-        self.placed(at, long, |jump| jump.at < at)
-    }
-
-    fn placed(&self, at: u32, long: &BTreeSet<usize>, counts: impl Fn(&Jump) -> bool) -> u32 {
-        let jumps = self.jumps.iter().enumerate().filter(|(_, jump)| counts(jump));
-        at + jumps.map(|(index, jump)| length(jump, long.contains(&index))).sum::<u32>()
+    fn destination(&self, label: Label, grown: &[Jump]) -> u32 {
+        moved(*self.labels.get(&label).expect("a program's jumps go to its labels"), grown)
     }
 }
 
-fn length(jump: &Jump, is_long: bool) -> u32 {
-    match (jump.condition, is_long) {
-        (_, false) => 2,
-        (None, true) => 5,
-        (Some(_), true) => 6,
-    }
+/// Where the byte at `at` comes to lie once the jumps of `grown` have their long form.
+fn moved(at: u32, grown: &[Jump]) -> u32 {
+    let before = grown.iter().filter(|jump| jump.at < at);
+    at + before.map(|jump| if jump.condition.is_some() { 4 } else { 3 }).sum::<u32>()
 }
 
 /// The offset of a local from `ebp`.
 fn local(slot: u32) -> u32 {
     (slot * 4 + 4).wrapping_neg()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::FunctionId;
+
+    fn function(kept: u32, locals: u32, ops: Vec<Op>) -> Function {
+        Function { id: FunctionId(1), kept, locals, ops, labels: 2 }
+    }
+
+    #[test]
+    fn a_function_with_locals_has_an_ebp_frame() {
+        let ops = vec![
+            Op::Parameter { to: Reg::KeptA, index: 0 },
+            Op::StoreLocal { slot: 0, from: Reg::KeptA },
+            Op::Call { callee: FunctionId(4), arguments: vec![] },
+            Op::Return,
+        ];
+        let code = encode(&function(1, 2, ops));
+        #[rustfmt::skip]
+        assert_eq!(code.bytes.as_slice(), [
+            0x55, 0x8b, 0xec, 0x83, 0xec, 0x08, 0x56, // push ebp; mov ebp,esp; sub esp,8; push esi
+            0x8b, 0x75, 0x08, 0x89, 0x75, 0xfc,       // mov esi,[ebp+8]; mov [ebp-4],esi
+            0xe8, 0x00, 0x00, 0x00, 0x00,             // call
+            0x5e, 0x8b, 0xe5, 0x5d, 0xc2, 0x08, 0x00, // pop esi; mov esp,ebp; pop ebp; ret 8
+        ]);
+        assert_eq!(code.body, 7);
+        assert_eq!(code.fixups[0].field, Field::Relative32 { at: 14 });
+    }
+
+    #[test]
+    fn a_jump_is_long_only_where_it_must_be() {
+        let near =
+            Op::Branch { test: Test::Equal, left: Reg::Result, right: Operand::Const(0), to: Label(0) };
+        let far = Op::Jump(Label(1));
+        let mut ops = vec![near, far, Op::Label(Label(0))];
+        ops.extend(std::iter::repeat_n(Op::Const { to: Reg::Result, value: 7 }, 26));
+        ops.extend([Op::LoadFrom { to: Reg::Result, target: Target::Function(FunctionId(0)), addend: 0 }]);
+        ops.extend([Op::Label(Label(1)), Op::Return]);
+        let code = encode(&function(0, 0, ops));
+        let bytes = code.bytes.as_slice();
+        // test eax,eax; je +5; jmp +135
+        assert_eq!(bytes[..9], [0x85, 0xc0, 0x74, 0x05, 0xe9, 0x87, 0x00, 0x00, 0x00]);
+        assert_eq!(code.labels[&Label(0)], 9);
+        assert_eq!(code.labels[&Label(1)], 9 + 135);
+        assert_eq!(code.fixups[0].field, Field::Absolute32 { at: 9 + 131 });
+        assert_eq!(bytes.len(), 9 + 135 + 3);
+    }
 }

@@ -5,8 +5,8 @@
 
 use super::words::{export_name, imports, sentence};
 use super::{
-    Argument, Compute, Contents, Datum, DatumId, Function, FunctionId, ImportId, KEPT, Label, Op, Operand, Program,
-    Reg, Storage, Target, Test, Width,
+    Argument, Compute, Contents, Datum, DatumId, Function, FunctionId, ImportId, KEPT, Label, Op, Operand,
+    Program, Reg, Storage, Target, Test, Width,
 };
 use crate::bytes::count;
 use crate::prng::Prng;
@@ -15,13 +15,39 @@ use crate::prng::Prng;
 const HELPERS: u32 = 48;
 
 const FIELDS: &[u32] = &[
-    0, 4, 8, 0x0c, 0x10, 0x14, 0x18, 0x1c, 0x20, 0x24, 0x28, 0x30, 0x34, 0x3c, 0x40, 0x44, 0x58, 0x60, 0x74, 0x88,
-    0xa0, 0xc4, 0x104, 0x108, 0x20c, 0x214, 0x40c,
+    0, 4, 8, 0x0c, 0x10, 0x14, 0x18, 0x1c, 0x20, 0x24, 0x28, 0x30, 0x34, 0x3c, 0x40, 0x44, 0x58, 0x60, 0x74,
+    0x88, 0xa0, 0xc4, 0x104, 0x108, 0x20c, 0x214, 0x40c,
 ];
 
 const CONSTANTS: &[u32] = &[
-    0, 1, 2, 4, 0xffff_ffff, 3, 8, 0x10, 5, 0x104, 0x57, 0x20, 0x40, 0x64, 0xff, 0x100, 0x3e8, 0x8000_4005, 0x400,
-    0x8007_0057, 0x8007_000e, 0x7a, 0xea, 0x102, 0x7fff, 0xc000_0000, 0x000f_003f, 0x1_0000,
+    0,
+    1,
+    2,
+    4,
+    0xffff_ffff,
+    3,
+    8,
+    0x10,
+    5,
+    0x104,
+    0x57,
+    0x20,
+    0x40,
+    0x64,
+    0xff,
+    0x100,
+    0x3e8,
+    0x8000_4005,
+    0x400,
+    0x8007_0057,
+    0x8007_000e,
+    0x7a,
+    0xea,
+    0x102,
+    0x7fff,
+    0xc000_0000,
+    0x000f_003f,
+    0x1_0000,
 ];
 
 const SCRATCH: &[Reg] = &[Reg::Result, Reg::ScratchA, Reg::ScratchB];
@@ -155,10 +181,7 @@ impl Author<'_> {
             56..64 => self.global(function, ops),
             64..72 => self.arithmetic(function, ops),
             72..80 => self.virtual_call(function, ops),
-            80..84 => ops.extend([
-                Op::Const { to: Reg::Result, value: self.constant() },
-                Op::Jump(exit),
-            ]),
+            80..84 => ops.extend([Op::Const { to: Reg::Result, value: self.constant() }, Op::Jump(exit)]),
             84..86 if depth == 0 => self.switch(function, exit, ops),
             _ if depth < 3 => self.condition(function, exit, depth, ops),
             _ => self.fields(function, ops),
@@ -187,7 +210,8 @@ impl Author<'_> {
     fn log(&mut self, function: &mut Function, ops: &mut Vec<Op>) {
         let text = self.string();
         let helper = FunctionId(self.prng.skewed(6) * 8 + 1);
-        let callee = if self.callees.contains(&helper) { helper } else { self.callee(function.id) };
+        let callee =
+            if self.callees.binary_search(&helper).is_ok() { helper } else { self.callee(function.id) };
         let mut arguments = self.arguments(function, callee.parameters());
         if let Some(first) = arguments.first_mut() {
             *first = Argument::Address(text);
@@ -224,7 +248,9 @@ impl Author<'_> {
                 2 => match self.local(function) {
                     Some(slot) if self.prng.chance(20) => ops.push(Op::AddressOfLocal { to: scratch, slot }),
                     Some(slot) => ops.push(Op::LoadLocal { to: scratch, slot }),
-                    None => ops.push(Op::Load { to: scratch, base, offset: self.field(), width: Width::Long }),
+                    None => {
+                        ops.push(Op::Load { to: scratch, base, offset: self.field(), width: Width::Long })
+                    }
                 },
                 _ => ops.extend([
                     Op::Load { to: scratch, base, offset: self.field(), width: Width::Long },
@@ -260,7 +286,7 @@ impl Author<'_> {
             let compute = self.prng.pick_skewed(COMPUTE);
             let by = match compute {
                 Compute::ShiftLeft | Compute::ShiftRight => Operand::Const(1 + self.prng.skewed(16)),
-                _ if self.prng.chance(60) => Operand::Const(self.constant()),
+                _ if self.prng.chance(60) => Operand::Const(self.constant().max(1)),
                 Compute::Multiply => Operand::Const(12),
                 _ => Operand::Reg(self.prng.pick(SCRATCH)),
             };
@@ -346,7 +372,8 @@ impl Author<'_> {
             0..6 => {
                 let first = self.prng.index(self.callees.len());
                 let length = 4 + usize_of(self.prng.skewed(16));
-                let members = self.callees.iter().skip(first).take(length).map(|id| Target::Function(*id)).collect();
+                let members =
+                    self.callees.iter().skip(first).take(length).map(|id| Target::Function(*id)).collect();
                 self.shelve(Storage::ReadOnly, Contents::Pointers(members));
             }
             6..9 => {
@@ -378,7 +405,8 @@ impl Author<'_> {
         if self.prng.chance(35) {
             let data = &self.program.data;
             let start = self.prng.index(data.len());
-            let known = data.iter().skip(start).take(50).find(|datum| matches!(datum.contents, Contents::Text(_)));
+            let known =
+                data.iter().skip(start).take(50).find(|datum| matches!(datum.contents, Contents::Text(_)));
             if let Some(datum) = known {
                 return Target::Datum(datum.id);
             }

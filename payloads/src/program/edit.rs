@@ -1,8 +1,8 @@
 //! The edit script: what a new version of a program changes.
 //!
 //! Functions get statements, lose operations, test other constants; some functions are new and one or two are
-//! gone, with every reference to them turned to a neighbour; strings change and appear. All else stays, in the
-//! same order, as it does when a developer fixes something and builds again.
+//! gone, with every reference to them turned to a neighbour; strings change and appear. All else stays, in
+//! the same order, as it does when a developer fixes something and builds again.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ use crate::prng::Prng;
 /// How much a new version changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// A numbered fix.
+    /// A numbered fix: a few source files.
     Fix,
-    /// A service pack: months of work.
+    /// A service pack: months of work, everywhere.
     ServicePack,
 }
 
@@ -32,17 +32,50 @@ impl Extent {
     }
 }
 
+/// Where in a program the edits fall.
+///
+/// What one source file defines lies together in the image, and a fix touches few files. So all edits fall
+/// near a few places, the same for functions and data, and most of the image only moves.
+#[derive(Debug)]
+struct Focus {
+    /// In thousandths of a list's length; none: anywhere.
+    places: Vec<usize>,
+    /// How far from a place edits fall.
+    reach: usize,
+}
+
+impl Focus {
+    fn new(extent: Extent, population: u32, prng: &mut Prng) -> Self {
+        let places = match extent {
+            Extent::Fix => (0..=prng.skewed(3)).map(|_| prng.index(1000)).collect(),
+            Extent::ServicePack => Vec::new(),
+        };
+        let reach = usize::try_from(population / 20).expect("u32 fits usize");
+        Self { places, reach }
+    }
+
+    /// An index of a list of that length.
+    fn index(&self, length: usize, prng: &mut Prng) -> usize {
+        if self.places.is_empty() {
+            return prng.index(length);
+        }
+        let place = prng.pick(&self.places);
+        (place * length / 1000 + prng.index(self.reach)).min(length.saturating_sub(1))
+    }
+}
+
 /// Applies an edit script to the program; `narrow` is as for `write_program`.
 pub(crate) fn revise(program: &mut Program, extent: Extent, narrow: u32, mut prng: Prng) {
     let population = count(&program.functions);
-    for _ in 0..extent.of(population, 22) {
-        change_function(program, narrow, &mut prng);
+    let focus = Focus::new(extent, population, &mut prng);
+    for _ in 0..extent.of(population, 20) {
+        change_function(program, narrow, &focus, &mut prng);
     }
-    for _ in 0..extent.of(population, 4) {
-        insert_function(program, narrow, &mut prng);
+    for _ in 0..extent.of(population, 2) {
+        insert_function(program, narrow, &focus, &mut prng);
     }
-    remove_functions(program, 1 + prng.skewed(2), &mut prng);
-    change_strings(program, extent.of(count(&program.data), 4), &mut prng);
+    remove_functions(program, 1 + prng.skewed(2), &focus, &mut prng);
+    change_strings(program, extent.of(count(&program.data), 3), &focus, &mut prng);
 }
 
 fn callees(program: &Program) -> Vec<FunctionId> {
@@ -52,11 +85,11 @@ fn callees(program: &Program) -> Vec<FunctionId> {
     callees
 }
 
-fn change_function(program: &mut Program, narrow: u32, prng: &mut Prng) {
-    let chosen = prng.index(program.functions.len());
+fn change_function(program: &mut Program, narrow: u32, focus: &Focus, prng: &mut Prng) {
+    let chosen = focus.index(program.functions.len(), prng);
     let Some(mut function) = program.functions.get(chosen).cloned() else { return };
     let callees = callees(program);
-    let shelf = Shelf::Before(prng.index(program.data.len()));
+    let shelf = Shelf::Before(focus.index(program.data.len(), prng));
     let mut author = Author { prng: prng.clone(), program, callees: &callees, narrow, shelf };
     for _ in 0..=author.prng.skewed(3) {
         // Parameters are read first and the return comes last; an edit lies between them.
@@ -86,15 +119,15 @@ fn change_function(program: &mut Program, narrow: u32, prng: &mut Prng) {
     }
 }
 
-fn insert_function(program: &mut Program, narrow: u32, prng: &mut Prng) {
+fn insert_function(program: &mut Program, narrow: u32, focus: &Focus, prng: &mut Prng) {
     let id = FunctionId(program.next_function);
     program.next_function += 1;
     let callees = callees(program);
-    let shelf = Shelf::Before(prng.index(program.data.len()));
+    let shelf = Shelf::Before(focus.index(program.data.len(), prng));
     let mut author = Author { prng: prng.clone(), program, callees: &callees, narrow, shelf };
     let function = author.function(id);
     *prng = author.prng;
-    let at = 1 + prng.index(program.functions.len());
+    let at = 1 + focus.index(program.functions.len(), prng);
     // The function before it calls it, so that it has a purpose.
     if let Some(caller) = program.functions.get_mut(at - 1) {
         let arguments = (0..id.parameters()).map(Argument::Const).collect();
@@ -104,12 +137,14 @@ fn insert_function(program: &mut Program, narrow: u32, prng: &mut Prng) {
     program.functions.insert(at, function);
 }
 
-fn remove_functions(program: &mut Program, number: u32, prng: &mut Prng) {
+fn remove_functions(program: &mut Program, number: u32, focus: &Focus, prng: &mut Prng) {
     let mut heirs = BTreeMap::new();
     for _ in 0..number {
-        let at = prng.index(program.functions.len());
+        let at = focus.index(program.functions.len(), prng);
         let named = |id| id == program.entry || program.exports.iter().any(|(_, export)| *export == id);
-        let (Some(lost), Some(heir)) = (program.functions.get(at), program.functions.get(at + 1)) else { continue };
+        let (Some(lost), Some(heir)) = (program.functions.get(at), program.functions.get(at + 1)) else {
+            continue;
+        };
         if named(lost.id) || heirs.values().any(|known| *known == lost.id) || heirs.contains_key(&heir.id) {
             continue;
         }
@@ -137,7 +172,9 @@ fn remove_functions(program: &mut Program, number: u32, prng: &mut Prng) {
             *callee = *heir;
         }
         match op {
-            Op::Call { arguments, .. } | Op::CallImport { arguments, .. } | Op::CallThrough { arguments, .. } => {
+            Op::Call { arguments, .. }
+            | Op::CallImport { arguments, .. }
+            | Op::CallThrough { arguments, .. } => {
                 for argument in arguments {
                     if let Argument::Address(target) = argument {
                         inherit(target, &heirs);
@@ -158,9 +195,9 @@ fn inherit(target: &mut Target, heirs: &BTreeMap<FunctionId, FunctionId>) {
     }
 }
 
-fn change_strings(program: &mut Program, number: u32, prng: &mut Prng) {
+fn change_strings(program: &mut Program, number: u32, focus: &Focus, prng: &mut Prng) {
     for _ in 0..number {
-        let start = prng.index(program.data.len());
+        let start = focus.index(program.data.len(), prng);
         let text = program.data.iter_mut().skip(start).find_map(|datum| match &mut datum.contents {
             Contents::Text(text) => Some(text),
             Contents::Words(_) | Contents::Pointers(_) | Contents::Zeros(_) => None,

@@ -6,13 +6,13 @@ use super::Import;
 use crate::prng::Prng;
 
 static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    "the client site to for not could server failed component of file installation is from queue request error \
-     logon point record cannot open directory configuration service value registry key and data was status \
-     message thread processing update no found timeout waiting account connection machine domain retry already \
-     created deleted invalid memory object property list inbox copy share path version handle signal event \
-     access denied parameter buffer length name started stopped completed package agent discovery assigned \
-     boundary subnet network address security descriptor user password expired system sample schedule interval \
-     seconds minutes pending remote local"
+    "the client site to for not could server failed component of file installation is from queue request \
+     error logon point record cannot open directory configuration service value registry key and data was \
+     status message thread processing update no found timeout waiting account connection machine domain \
+     retry already created deleted invalid memory object property list inbox copy share path version \
+     handle signal event access denied parameter buffer length name started stopped completed package \
+     agent discovery assigned boundary subnet network address security descriptor user password expired \
+     system sample schedule interval seconds minutes pending remote local"
         .split_whitespace()
         .collect()
 });
@@ -24,18 +24,21 @@ const PREFIXES: &[&str] =
 
 const ENDINGS: &[&str] = &[".", "!", ".\n", "\n", ":"];
 
-const ADVAPI32: &str = "RegCloseKey RegConnectRegistryA RegCreateKeyExA RegDeleteValueA RegEnumKeyExA RegOpenKeyExA \
+const ADVAPI32: &str = "\
+    RegCloseKey RegConnectRegistryA RegCreateKeyExA RegDeleteValueA RegEnumKeyExA RegOpenKeyExA \
     RegQueryValueExA RegSetValueExA ReportEventA SetSecurityDescriptorDacl";
 
-const KERNEL32: &str = "CloseHandle CopyFileA CreateEventA CreateFileA CreateThread DeleteCriticalSection DeleteFileA \
-    EnterCriticalSection FindClose FindFirstFileA FindNextFileA FormatMessageA FreeLibrary GetComputerNameA \
-    GetCurrentThreadId GetLastError GetModuleFileNameA GetPrivateProfileStringA GetProcAddress GetSystemTime \
-    GetTickCount HeapAlloc HeapFree InitializeCriticalSection InterlockedDecrement InterlockedIncrement \
-    LeaveCriticalSection LoadLibraryA LocalFree MoveFileExA OutputDebugStringA ReadFile ResetEvent SetEvent \
-    SetFilePointer SetLastError Sleep WaitForMultipleObjects WaitForSingleObject WriteFile lstrcatA lstrcmpiA \
-    lstrcpyA lstrlenA";
+const KERNEL32: &str = "\
+    CloseHandle CopyFileA CreateEventA CreateFileA CreateThread DeleteCriticalSection DeleteFileA \
+    EnterCriticalSection FindClose FindFirstFileA FindNextFileA FormatMessageA FreeLibrary \
+    GetComputerNameA GetCurrentThreadId GetLastError GetModuleFileNameA GetPrivateProfileStringA \
+    GetProcAddress GetSystemTime GetTickCount HeapAlloc HeapFree InitializeCriticalSection \
+    InterlockedDecrement InterlockedIncrement LeaveCriticalSection LoadLibraryA LocalFree MoveFileExA \
+    OutputDebugStringA ReadFile ResetEvent SetEvent SetFilePointer SetLastError Sleep \
+    WaitForMultipleObjects WaitForSingleObject WriteFile lstrcatA lstrcmpiA lstrcpyA lstrlenA";
 
-const MSVCRT: &str = "_beginthreadex _initterm _itoa _snprintf _stricmp _strnicmp _strupr _vsnprintf atoi fclose fgets \
+const MSVCRT: &str = "\
+    _beginthreadex _initterm _itoa _snprintf _stricmp _strnicmp _strupr _vsnprintf atoi fclose fgets \
     fopen free malloc memcmp memcpy memset sprintf strchr strncpy strrchr strstr strtok time";
 
 /// A message, path or key name, as programs of the kind carry.
@@ -63,14 +66,17 @@ pub(super) fn sentence(prng: &mut Prng) -> String {
 
 /// A name in the manner of exported functions.
 pub(super) fn export_name(stem: &str, prng: &mut Prng) -> String {
-    let verb = prng.pick(&["Open", "Close", "Query", "Create", "Delete", "Enumerate", "Set", "Reset", "Notify"]);
-    let noun = prng.pick(&["Queue", "Site", "Client", "Request", "Record", "Session", "Component", "Property"]);
+    let verb =
+        prng.pick(&["Open", "Close", "Query", "Create", "Delete", "Enumerate", "Set", "Reset", "Notify"]);
+    let noun =
+        prng.pick(&["Queue", "Site", "Client", "Request", "Record", "Session", "Component", "Property"]);
     format!("{stem}{verb}{noun}")
 }
 
 /// The imports that every sample program chooses from, grouped by library.
 pub(super) fn imports() -> impl Iterator<Item = Import> {
-    let of = |library, names: &'static str| names.split_whitespace().map(move |name| Import { library, name });
+    let of =
+        |library, names: &'static str| names.split_whitespace().map(move |name| Import { library, name });
     of("ADVAPI32.dll", ADVAPI32).chain(of("KERNEL32.dll", KERNEL32)).chain(of("MSVCRT.dll", MSVCRT))
 }
 
