@@ -1,1 +1,27 @@
-//! Placeholder.
+//! The builder of **qfe**: writes the bundles that the patcher reads.
+//!
+//! A release engineer's recipe (`update.toml`), the new files and known old states of them become one signed,
+//! self-contained bundle. Arrows run downward only:
+//!
+//! - [`cli`]: one file for each subcommand; the only place that prints.
+//! - [`build`]: recipe and payload held against each other, deltas, manifest, signatures, proof.
+//! - [`inspect`]: what a bundle holds.
+//! - [`container`], [`delta`], [`sign`]: the writers, each the counterpart of one of the patcher's readers.
+//! - [`recipe`], [`profile`], [`sources`]: what is read.
+//! - [`output`]: the finished file, under its name only when it is whole.
+//!
+//! Same inputs, same bytes: outside [`cli`] nothing asks for the time, and randomness makes new keys only.
+
+#![forbid(unsafe_code)]
+
+pub mod build;
+pub mod cli;
+pub mod container;
+pub mod delta;
+pub mod inspect;
+pub mod output;
+pub mod profile;
+pub mod progress;
+pub mod recipe;
+pub mod sign;
+pub mod sources;

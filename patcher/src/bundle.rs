@@ -182,17 +182,12 @@ pub struct VerifiedBundle {
 }
 
 /// How a payload was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Made {
     /// From the old file by a delta.
     ByDelta,
     /// From the whole payload.
     Whole,
-    /// From the whole payload, since the delta failed.
-    WholeAfter {
-        /// Why the delta failed.
-        reason: String,
-    },
 }
 
 impl VerifiedBundle {
@@ -233,25 +228,13 @@ impl VerifiedBundle {
     }
 
     /// Makes a new file: by a delta where there is one from `old`, otherwise from the whole payload.
-    ///
-    /// A delta that fails in a complete bundle is told in [`Made`] and the whole payload is taken.
     pub fn make(&mut self, file: &FileEntry, old: Option<&[u8]>) -> Result<(Vec<u8>, Made), BundleError> {
         let old_digest = old.map(Digest::of);
         let delta = old_digest.and_then(|old| self.manifest().delta(file, old)).cloned();
-        let failure = match (&delta, old) {
-            (Some(delta), Some(old)) => match self.decode(delta, file, old) {
-                Ok(new) => return Ok((new, Made::ByDelta)),
-                Err(error) => Some(error),
-            },
-            _ => None,
-        };
-        match (&file.member, failure) {
-            (Some(member), None) => Ok((self.read(member)?, Made::Whole)),
-            (Some(member), Some(error)) => {
-                Ok((self.read(member)?, Made::WholeAfter { reason: error.to_string() }))
-            }
-            (None, Some(error)) => Err(error),
-            (None, None) => Err(BundleError::NoWay {
+        match (delta, old, &file.member) {
+            (Some(delta), Some(old), _) => Ok((self.decode(&delta, file, old)?, Made::ByDelta)),
+            (_, _, Some(member)) => Ok((self.read(member)?, Made::Whole)),
+            (_, _, None) => Err(BundleError::NoWay {
                 name: file.name.clone(),
                 old: old_digest.map_or_else(|| "that is absent".to_owned(), |digest| digest.to_string()),
             }),

@@ -7,48 +7,8 @@
 //! Where an article prints kilobytes, a size was chosen that rounds and truncates to the figure and ends like
 //! the sizes of the articles that print bytes: 368 bytes over a multiple of 512 on Intel, 272 on Alpha.
 
-use std::fmt;
-
-/// A processor family that an update carries files for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Platform {
-    /// Intel x86.
-    I386,
-    /// DEC Alpha AXP.
-    Alpha,
-}
-
-impl Platform {
-    /// Both platforms.
-    pub const ALL: [Self; 2] = [Self::I386, Self::Alpha];
-
-    /// The platform's folder name below `update` and `baseline`.
-    pub fn folder(self) -> &'static str {
-        match self {
-            Self::I386 => "i386",
-            Self::Alpha => "alpha",
-        }
-    }
-
-    /// The machine number in the PE header.
-    pub fn machine(self) -> u16 {
-        match self {
-            Self::I386 => 0x014c,
-            Self::Alpha => 0x0184,
-        }
-    }
-}
-
-/// A four-part file version, compared as numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileVersion(pub [u16; 4]);
-
-impl fmt::Display for FileVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d] = self.0;
-        write!(f, "{a}.{b}.{c}.{d}")
-    }
-}
+use qfe_patcher::platform::Platform;
+use qfe_patcher::version::FileVersion;
 
 /// One row of an article's file table, every value as printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,10 @@ use sha2::{Digest, Sha256};
 
 use crate::link::Map;
 use crate::pe::directory::RelocationKind;
-use crate::{FileVersion, Platform, SampleFile, SampleUpdate, Tree, updates};
+use qfe_patcher::platform::Platform;
+use qfe_patcher::version::FileVersion;
+
+use crate::{SampleFile, SampleUpdate, Tree, updates};
 
 struct Case {
     file: &'static SampleFile,
@@ -388,7 +391,7 @@ fn recipes_name_exactly_the_files_of_the_table() {
         assert_eq!(baselines.len(), 1);
         assert_eq!(baselines[0]["name"].as_str(), Some(line.name()));
         for platform in Platform::ALL {
-            let folder = platform.folder();
+            let folder = platform.name();
             assert_eq!(recipe["payload"][folder].as_str(), Some(format!("update/{folder}").as_str()));
             assert_eq!(baselines[0][folder].as_str(), Some(format!("baseline/{folder}").as_str()));
             let table: Vec<(String, String)> = update

@@ -9,7 +9,8 @@ mod i386;
 
 use std::collections::BTreeMap;
 
-use crate::article::Platform;
+use qfe_patcher::platform::Platform;
+
 use crate::bytes::Bytes;
 use crate::program::{Function, Label, Target};
 

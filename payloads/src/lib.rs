@@ -6,7 +6,8 @@
 //! nothing to download. The images are made to be patched, never to be run.
 //!
 //! ```
-//! use qfe_payloads::{Platform, SampleUpdate};
+//! use qfe_patcher::platform::Platform;
+//! use qfe_payloads::SampleUpdate;
 //!
 //! let update = SampleUpdate::find("Q252717").expect("a sample update");
 //! let file = update.file("Ccm.dll", Platform::I386).expect("a file of it");
@@ -38,6 +39,6 @@ mod resource;
 mod sample;
 mod tree;
 
-pub use article::{BuildLine, FileVersion, Moment, Platform, Printed, SampleFile, SampleUpdate, updates};
+pub use article::{BuildLine, Moment, Printed, SampleFile, SampleUpdate, updates};
 pub use sample::Tree;
 pub use tree::{GenerateError, Generated, Outcome, generate};

@@ -13,7 +13,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::article::{FileVersion, Platform};
+use qfe_patcher::platform::Platform;
+use qfe_patcher::version::FileVersion;
+
 use crate::bytes::{Bytes, count, high16_adjusted, low16};
 use crate::isa::{self, Code, Field};
 use crate::pe::directory::{self, Relocation, RelocationKind};
@@ -144,7 +146,7 @@ impl Linker<'_> {
 
         let debug = self.debug(&rdata);
         let image = Image {
-            machine: order.platform.machine(),
+            machine: order.platform.machine().0,
             kind: order.kind,
             time_stamp: order.time_stamp,
             image_base: self.image_base,

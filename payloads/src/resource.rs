@@ -2,7 +2,8 @@
 //!
 //! Its strings name a sample, not the product's maker: nobody may take a stand-in for the real file.
 
-use crate::article::FileVersion;
+use qfe_patcher::version::FileVersion;
+
 use crate::bytes::{Bytes, count};
 use crate::pe::Kind;
 

@@ -4,7 +4,9 @@
 //! and those of both build lines relatives. The number of functions is chosen so that the natural sizes of
 //! both twins come close to the wanted ones; a message catalogue in the initialised data makes up the rest.
 
-use crate::article::{BuildLine, FileVersion, SampleFile, updates};
+use qfe_patcher::version::FileVersion;
+
+use crate::article::{BuildLine, SampleFile, updates};
 use crate::bytes::count;
 use crate::link::{Linked, Order, link};
 use crate::pe::{FILE_ALIGNMENT, Kind};
@@ -59,8 +61,7 @@ impl SampleFile {
         match tree {
             Tree::Baseline => {
                 let blocks = self.size / FILE_ALIGNMENT;
-                let mut prng =
-                    Prng::seeded(&[self.name, self.platform.folder(), self.baseline.name(), "size"]);
+                let mut prng = Prng::seeded(&[self.name, self.platform.name(), self.baseline.name(), "size"]);
                 self.size - FILE_ALIGNMENT * (1 + prng.below(1 + blocks / 200))
             }
             Tree::Update => self.size,
@@ -73,7 +74,7 @@ impl SampleFile {
             Tree::Baseline => {
                 // A build takes a while: the files of a line differ by minutes.
                 let mut prng =
-                    Prng::seeded(&[self.name, self.platform.folder(), self.baseline.name(), "stamp"]);
+                    Prng::seeded(&[self.name, self.platform.name(), self.baseline.name(), "stamp"]);
                 self.baseline.linked().time_stamp() + prng.below(3 * 3600)
             }
             Tree::Update => self.linked.time_stamp(),

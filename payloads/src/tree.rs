@@ -10,7 +10,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::article::{FileVersion, SampleUpdate, updates};
+use qfe_patcher::version::FileVersion;
+
+use crate::article::{SampleUpdate, updates};
 use crate::sample::Tree;
 
 /// Why sample updates could not be written.
@@ -84,7 +86,7 @@ pub fn generate(
         for tree in [Tree::Baseline, Tree::Update] {
             for file in update.files {
                 let path: PathBuf =
-                    [update.id, tree.folder(), file.platform.folder(), file.name].iter().collect();
+                    [update.id, tree.folder(), file.platform.name(), file.name].iter().collect();
                 report(&place(output, path, &file.bytes(tree), Some(file.version_in(tree)))?);
             }
         }

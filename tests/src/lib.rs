@@ -1,1 +1,9 @@
-//! Placeholder.
+//! What the tests, the demonstration and the measurements share: the two programs as their users run them,
+//! sample bundles, and folders that look like servers.
+//!
+//! Everything here panics where it fails: it is for tests.
+#![expect(clippy::print_stderr, reason = "what is skipped is told")]
+
+pub mod programs;
+pub mod samples;
+pub mod tree;

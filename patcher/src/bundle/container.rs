@@ -59,7 +59,7 @@ pub enum ContainerError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The archive says something that no writer of bundles says.
-    #[error("the {kind} holds {what}, which a bundle never does")]
+    #[error("the {kind} has {what}; no bundle does")]
     Irregular {
         /// The kind of container.
         kind: ContainerKind,

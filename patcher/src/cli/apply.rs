@@ -105,6 +105,8 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut ExtraLog) -> Resu
     let request = Request { role, platform, assumed_build: args.assume_build, unknown, services };
 
     let target = TargetRoot::open(&Disk, target_path)?;
+    // A bundle that is damaged anywhere is refused, also where this target would not need that part.
+    bundle.check_members()?;
     let mut observer = Tee { console, log };
     let recovered = bring_to_rest(args, target, &mut observer)?;
     let facts = facts::gather(&Disk, target, &manifest, &request.role)?;
@@ -132,7 +134,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut ExtraLog) -> Resu
         "command": "apply",
         "outcome": outcome,
         "code": ExitCode::Success,
-        "update": manifest.id,
+        "id": manifest.id,
         "revision": manifest.revision,
         "target": target_path.display().to_string(),
         "role": plan.role,

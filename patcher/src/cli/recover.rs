@@ -63,5 +63,5 @@ pub(super) fn run(args: &RecoverArgs, console: &Console) -> Result<Done, Failure
 
 /// Describes a recovered run for programs.
 pub(super) fn recovered_json(run: &Recovered) -> Value {
-    json!({"update": run.id, "run": run.run, "did": run.did.word()})
+    json!({"id": run.id, "run": run.run, "did": run.did.word()})
 }

@@ -56,7 +56,7 @@ pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Done, Failur
             "command": "rollback",
             "outcome": "changed",
             "code": ExitCode::Success,
-            "update": plan.folder.id,
+            "id": plan.folder.id,
             "target": args.target.display().to_string(),
             "dry_run": args.dry_run,
             "files": files,

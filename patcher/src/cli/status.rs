@@ -74,7 +74,7 @@ fn update_json(update: &UpdateStatus) -> Value {
     let begin = update.run.begin();
     let files: Vec<Value> = update.files.iter().map(file_json).collect();
     json!({
-        "update": update.id,
+        "id": update.id,
         "state": update.condition.word(),
         "revision": begin.map(|begin| begin.revision),
         "title": begin.map(|begin| &begin.title),

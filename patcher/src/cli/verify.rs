@@ -82,7 +82,7 @@ pub(super) fn run(args: &VerifyArgs, console: &Console) -> Result<Done, Failure>
             "command": "verify",
             "outcome": "verified",
             "code": ExitCode::Success,
-            "update": manifest.id,
+            "id": manifest.id,
             "revision": manifest.revision,
             "signers": signers,
             "manifest_sha256": bundle.verified().digest(),

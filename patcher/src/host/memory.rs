@@ -35,11 +35,25 @@ impl Memory {
 
     /// Puts a file there, with the folders above it.
     pub fn put(&self, path: &Path, bytes: &[u8]) {
+        if let Some(folder) = path.parent() {
+            self.put_folder(folder);
+        }
         let mut nodes = self.nodes.borrow_mut();
-        for folder in path.ancestors().skip(1) {
+        nodes.insert(path.to_owned(), Node::File { bytes: bytes.to_vec(), modified: clock() });
+    }
+
+    /// Puts a folder there, with those above it.
+    pub fn put_folder(&self, path: &Path) {
+        let mut nodes = self.nodes.borrow_mut();
+        for folder in path.ancestors() {
             nodes.insert(folder.to_owned(), Node::Folder);
         }
-        nodes.insert(path.to_owned(), Node::File { bytes: bytes.to_vec(), modified: clock() });
+    }
+
+    /// Returns every folder.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let nodes = self.nodes.borrow();
+        nodes.iter().filter(|(_, node)| **node == Node::Folder).map(|(path, _)| path.clone()).collect()
     }
 
     /// Returns every file with its bytes, by path.

@@ -151,7 +151,7 @@ fn prepare(
         let like = place.stat.map(|_| place.full.clone());
         let attributes = Attributes { like, modified: linked_at(&entry) };
         host.write_new(&run.staged_file(number), &new, &attributes)?;
-        recorder.tell(&Event::Staged { to: &record.to, made: &made });
+        recorder.tell(&Event::Staged { to: &record.to, made });
     }
     host.sync_folder(&run.stage())?;
     let log = target.locate(host, &begin.log)?;

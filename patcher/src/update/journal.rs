@@ -193,8 +193,8 @@ impl Journal {
             };
             match parse(text, &journal.check).filter(|_| end.is_some()) {
                 Some((record, check)) => journal.push(record, check, text.len() + 1, line)?,
-                // What one torn append left: nothing whole can stand behind it.
-                None if behind.is_empty() => break,
+                // What one torn append left: nothing whole can stand behind it, nor before it.
+                None if behind.is_empty() && !has_lost_its_end(text, &journal.check) => break,
                 None => return Err(JournalError::Corrupt { line }),
             }
             rest = behind;
@@ -283,6 +283,15 @@ fn parse(line: &[u8], previous: &str) -> Option<(Record, String)> {
         return None;
     }
     Some((serde_json::from_str(record).ok()?, check.to_owned()))
+}
+
+/// Tells whether a last line is a whole record and, where its line feed should be, something else with more behind.
+///
+/// That is two records with a damaged byte between them, and no torn append: one leaves nothing, or zeros.
+fn has_lost_its_end(line: &[u8], previous: &str) -> bool {
+    let ends = line.iter().enumerate().filter(|(_, byte)| **byte == b'}').map(|(at, _)| at + 1);
+    ends.filter_map(|end| line.split_at_checked(end))
+        .any(|(record, rest)| rest.iter().any(|byte| *byte != 0) && parse(record, previous).is_some())
 }
 
 #[cfg(test)]

@@ -562,3 +562,6 @@ fn manual_steps(
     }
     (before, after)
 }
+
+#[cfg(test)]
+mod tests;

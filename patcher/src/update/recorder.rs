@@ -16,7 +16,7 @@ pub enum Event<'a> {
         /// Where it will go.
         to: &'a TargetPath,
         /// How it was made.
-        made: &'a Made,
+        made: Made,
     },
     /// A line of the log's head.
     Head(String),
@@ -53,9 +53,6 @@ impl fmt::Display for Event<'_> {
         match self {
             Self::Staged { to, made: Made::ByDelta } => write!(f, "Staged: {to} (by delta)"),
             Self::Staged { to, made: Made::Whole } => write!(f, "Staged: {to} (whole file)"),
-            Self::Staged { to, made: Made::WholeAfter { reason } } => {
-                write!(f, "Staged: {to} (whole file; warning: the delta failed: {reason})")
-            }
             Self::Head(line) => f.write_str(line),
             Self::BackedUp(to) => write!(f, "File Backup: {to}"),
             Self::Replaced { to, old, new } => {

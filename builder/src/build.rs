@@ -1,0 +1,285 @@
+//! Builds a bundle: recipe and payload in, proven bytes out.
+//!
+//! [`survey`] holds the payload against the recipe, [`build`] makes deltas, manifest and signatures of what it
+//! found, and [`prove`] reads the finished bundle as the patcher will. Nothing here writes a file; the
+//! payload is read through [`crate::sources`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::Serialize;
+
+use qfe_patcher::bundle::container::ContainerKind;
+use qfe_patcher::bundle::keyring::KeyId;
+use qfe_patcher::bundle::manifest::{
+    BaselineEntry, DeltaEntry, FORMAT, FileEntry, Manifest, ManifestError, MemberEntry,
+};
+use qfe_patcher::digest::Digest;
+use qfe_patcher::target_path::{TargetPath, UnsafePath};
+
+use crate::container::{self, Contents, WriteError};
+use crate::delta::{Choice, EncodeError, Encoded, Pair, encode_all};
+use crate::profile::Profile;
+use crate::progress::Progress;
+use crate::recipe::Recipe;
+use crate::sign::{SignError, SigningKey};
+
+pub mod finding;
+pub mod prove;
+pub mod survey;
+
+use finding::Findings;
+use prove::ProofError;
+use survey::{Survey, SurveyedFile};
+
+/// How a bundle is built.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The container.
+    pub kind: ContainerKind,
+    /// Which deltas are made.
+    pub choice: Choice,
+    /// Whether whole payloads are left in.
+    pub shape: Shape,
+    /// How many threads encode.
+    pub jobs: usize,
+}
+
+/// Whether a bundle holds whole payloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// Each payload whole, and deltas: always applies.
+    Complete,
+    /// A payload only where a delta is lacking: small, applies to known baselines.
+    Lean,
+}
+
+/// A finished bundle.
+#[derive(Debug)]
+pub struct Built {
+    /// What its manifest says.
+    pub manifest: Manifest,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Keys that signed it.
+    pub signers: BTreeSet<KeyId>,
+    /// What the release engineer should know.
+    pub warnings: Vec<String>,
+    /// The payload it was made of.
+    pub survey: Survey,
+}
+
+/// Why no bundle was built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Recipe, profile and payload do not agree.
+    #[error(transparent)]
+    Findings(#[from] Findings),
+    /// The log's path that the profile makes of the update's number is not safe.
+    #[error("the profile makes an unsafe log path of {id}")]
+    Log {
+        /// The update.
+        id: String,
+        /// Why.
+        source: UnsafePath,
+    },
+    /// A delta could not be made; not for its size, which only drops it.
+    #[error("{name}: no delta could be made")]
+    Delta {
+        /// The new file.
+        name: String,
+        /// Why.
+        source: EncodeError,
+    },
+    /// The manifest could not be written down.
+    #[error("the manifest cannot be written down")]
+    Json(#[source] serde_json::Error),
+    /// The patcher's library refuses the manifest.
+    #[error("the patcher would refuse this manifest")]
+    Manifest(#[source] ManifestError),
+    /// A signature could not be made.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The container could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The finished bundle does not hold what it should.
+    #[error("the finished bundle does not prove itself")]
+    Proof(#[from] ProofError),
+}
+
+/// Builds the bundle of a recipe; paths in it are relative to `base`. The caller proves what was written.
+pub fn build(
+    recipe: &Recipe,
+    profile: &Profile,
+    base: &Path,
+    options: &Options,
+    keys: &[SigningKey],
+    progress: &dyn Progress,
+) -> Result<Built, BuildError> {
+    progress.stage("inspecting payload and baselines", 0);
+    let mut survey = survey::survey(recipe, profile, base)?;
+    let mut warnings = std::mem::take(&mut survey.warnings);
+    let deltas = deltas(&survey, options, &mut warnings, progress)?;
+    let (manifest, members) = assemble(recipe, profile, &survey, deltas, options.shape, &mut warnings)?;
+    let text = manifest_text(&manifest)?;
+    let mut contents = Contents { manifest: text, signatures: BTreeMap::new(), members };
+    progress.stage("signing", 0);
+    for key in keys {
+        let text = key.sign(&manifest, &contents.manifest)?;
+        if contents.signatures.insert(key.signature_name(), text).is_some() {
+            return Err(SignError::SameKey { id: key.id() }.into());
+        }
+    }
+    progress.stage("packing", 0);
+    let bytes = container::write(options.kind, &contents, std::io::Cursor::new(Vec::new()))?.into_inner();
+    let signers = keys.iter().map(SigningKey::id).collect();
+    Ok(Built { manifest, bytes, signers, warnings, survey })
+}
+
+/// Deltas that are worth their bytes, by old and new digest.
+type Deltas = BTreeMap<(Digest, Digest), Encoded>;
+
+/// Encodes each different pair of old and new file once, and keeps what is smaller than the packed payload.
+fn deltas(
+    survey: &Survey,
+    options: &Options,
+    warnings: &mut Vec<String>,
+    progress: &dyn Progress,
+) -> Result<Deltas, BuildError> {
+    if options.choice == Choice::Full {
+        return Ok(Deltas::new());
+    }
+    let mut pairs = BTreeMap::new();
+    for file in &survey.files {
+        for old in file.baselines.iter().filter(|old| old.digest != file.digest) {
+            pairs.entry((old.digest, file.digest)).or_insert((file, old));
+        }
+    }
+    let names: Vec<String> =
+        pairs.values().map(|(file, old)| format!("{} from {}", file.shown(), old.name)).collect();
+    let work: Vec<Pair<'_>> = pairs
+        .values()
+        .zip(&names)
+        .map(|((file, old), name)| Pair { name, old: &old.bytes, new: &file.bytes })
+        .collect();
+    progress.stage("making deltas", work.len());
+    let results = encode_all(options.choice, &work, options.jobs, progress);
+    let mut kept = Deltas::new();
+    for (((key, (file, _)), name), result) in pairs.iter().zip(&names).zip(results) {
+        let encoded = match result {
+            Ok(Some(encoded)) => encoded,
+            Ok(None) => continue,
+            Err(error @ EncodeError::TooLarge { .. }) => {
+                warnings.push(format!("{name}: no delta: {error}"));
+                continue;
+            }
+            Err(source) => return Err(BuildError::Delta { name: name.clone(), source }),
+        };
+        let packed = container::zip::packed_len(&file.bytes)?;
+        if (encoded.bytes.len() as u64) < packed {
+            kept.insert(*key, encoded);
+        } else {
+            let found = encoded.bytes.len();
+            warnings.push(format!(
+                "{name}: the delta of {found} bytes is dropped, the packed file takes {packed}"
+            ));
+        }
+    }
+    Ok(kept)
+}
+
+/// Makes the manifest and the members it names.
+fn assemble(
+    recipe: &Recipe,
+    profile: &Profile,
+    survey: &Survey,
+    deltas: Deltas,
+    shape: Shape,
+    warnings: &mut Vec<String>,
+) -> Result<(Manifest, BTreeMap<TargetPath, Vec<u8>>), BuildError> {
+    let mut members = BTreeMap::new();
+    let mut files = Vec::new();
+    for file in &survey.files {
+        let left_out = shape == Shape::Lean && has_every_delta(file, &deltas);
+        if shape == Shape::Lean && !left_out {
+            warnings.push(format!(
+                "{}: the lean bundle holds the whole file, as a delta is lacking",
+                file.shown()
+            ));
+        }
+        let member = (!left_out).then(|| file.member.clone());
+        members.extend(member.clone().map(|name| (name, file.bytes.clone())));
+        files.push(entry(file, member));
+    }
+    files.sort_by_key(|file| (file.platform, file.name.folded()));
+    let log =
+        profile.log(&recipe.id).map_err(|source| BuildError::Log { id: recipe.id.to_string(), source })?;
+    let mut entries = Vec::new();
+    for ((old, new), Encoded { codec, bytes }) in deltas {
+        let name = format!("deltas/{}-{}.{codec}", old.prefix(), new.prefix());
+        let member: TargetPath = name.parse().expect("hexadecimal digits and a codec's name are a safe path");
+        members.insert(member.clone(), bytes);
+        entries.push(DeltaEntry { old, new, codec, member });
+    }
+    let manifest = Manifest {
+        format: FORMAT,
+        id: recipe.id.clone(),
+        title: recipe.title.clone(),
+        revision: recipe.revision,
+        product: profile.product.clone(),
+        builds: recipe.builds.clone(),
+        requires: recipe.requires.clone(),
+        supersedes: recipe.supersedes.clone(),
+        log,
+        gates: profile.gates(&recipe.builds),
+        roles: profile.roles.iter().map(|role| role.entry.clone()).collect(),
+        files,
+        deltas: entries,
+        members: members
+            .iter()
+            .map(|(name, bytes): (_, &Vec<u8>)| MemberEntry {
+                name: name.clone(),
+                size: bytes.len() as u64,
+                sha256: Digest::of(bytes),
+            })
+            .collect(),
+    };
+    Ok((manifest, members))
+}
+
+/// Tells whether the file can be made from each of its baselines, of which there is at least one.
+fn has_every_delta(file: &SurveyedFile, deltas: &Deltas) -> bool {
+    let mut old = file.baselines.iter().filter(|old| old.digest != file.digest).peekable();
+    old.peek().is_some() && old.all(|old| deltas.contains_key(&(old.digest, file.digest)))
+}
+
+fn entry(file: &SurveyedFile, member: Option<TargetPath>) -> FileEntry {
+    let baseline = |old: &survey::OldFile| BaselineEntry {
+        name: old.name.clone(),
+        size: old.bytes.len() as u64,
+        sha256: old.digest,
+        version: old.version,
+    };
+    FileEntry {
+        platform: file.platform,
+        name: file.name.clone(),
+        size: file.bytes.len() as u64,
+        sha256: file.digest,
+        version: file.version,
+        time_stamp: file.time_stamp,
+        member,
+        register: file.register,
+        install: file.install.clone(),
+        baselines: file.baselines.iter().map(baseline).collect(),
+    }
+}
+
+/// Writes the manifest down and lets the patcher's library judge it.
+fn manifest_text(manifest: &Manifest) -> Result<Vec<u8>, BuildError> {
+    let mut text = serde_json::to_vec_pretty(manifest).map_err(BuildError::Json)?;
+    text.push(b'\n');
+    Manifest::parse(&text).map_err(BuildError::Manifest)?;
+    Ok(text)
+}

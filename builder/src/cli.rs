@@ -1,0 +1,264 @@
+//! The command line: one file for each subcommand, and the only place that prints.
+//!
+//! With `--json` exactly one object goes to standard output, whatever happens; everything for people goes to
+//! standard error. On failure its keys are `command`, `outcome` ("failed"), `code`, `error`, `causes` and `hints`;
+//! on success `command`, `outcome` and `code` (0) come with what each subcommand documents.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::{Parser, Subcommand};
+use serde_json::{Value, json};
+
+use qfe_patcher::bundle::BundleError;
+use qfe_patcher::bundle::manifest::ManifestError;
+use qfe_patcher::cli::failure::Failure;
+use qfe_patcher::exit::ExitCode;
+
+use crate::output::OutputError;
+use crate::sign::SignError;
+
+mod build;
+mod delta;
+mod inspect;
+mod keygen;
+mod keys;
+mod sign;
+
+/// Builds signed, self-contained update bundles from recipes.
+///
+/// Exit codes are Windows Installer's: 0 done, 1639 recipe, payload or command line at fault, 1619 a file cannot be
+/// read, 1620 bundle malformed, 1625 key or signature problem, 112 disk full, 5 access denied, 1603 any other
+/// failure. Where the exit status is one byte it is the low byte of the number (1639 is 103).
+#[derive(Debug, Parser)]
+#[command(name = "qfe-builder", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Keygen(keygen::KeygenArgs),
+    Build(build::BuildArgs),
+    Sign(sign::SignArgs),
+    Inspect(inspect::InspectArgs),
+    Delta(delta::DeltaArgs),
+}
+
+/// What a command that succeeded has to say.
+#[derive(Debug)]
+struct Answer {
+    /// The object for `--json`, without `command` and `code`.
+    value: Value,
+    /// The result, for standard output.
+    result: String,
+    /// What people should know, for standard error.
+    notes: String,
+}
+
+/// Runs the program and returns its exit status.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&arguments, &error),
+    };
+    let (name, json) = cli.command.name_and_json();
+    match cli.command.run() {
+        Ok(answer) => succeed(name, json, answer),
+        Err(failure) => fail(name, json, &failure),
+    }
+}
+
+impl Command {
+    fn name_and_json(&self) -> (&'static str, bool) {
+        match self {
+            Self::Keygen(args) => ("keygen", args.json),
+            Self::Build(args) => ("build", args.json),
+            Self::Sign(args) => ("sign", args.json),
+            Self::Inspect(args) => ("inspect", args.json),
+            Self::Delta(args) => ("delta", args.json),
+        }
+    }
+
+    fn run(self) -> Result<Answer, Failure> {
+        match self {
+            Self::Keygen(args) => args.run(),
+            Self::Build(args) => args.run(),
+            Self::Sign(args) => args.run(),
+            Self::Inspect(args) => args.run(),
+            Self::Delta(args) => args.run(),
+        }
+    }
+}
+
+fn succeed(name: &str, json: bool, answer: Answer) -> i32 {
+    to_stderr(&answer.notes);
+    let mut value = answer.value;
+    if let Some(object) = value.as_object_mut() {
+        object.insert("command".to_owned(), name.into());
+        object.insert("code".to_owned(), ExitCode::Success.number().into());
+    }
+    let result = if json { format!("{value}\n") } else { answer.result };
+    match to_stdout(&result) {
+        Ok(()) => ExitCode::Success.status(),
+        Err(error) => {
+            to_stderr(&format!("{}\n", Failure::new(ExitCode::Failed, error)));
+            ExitCode::Failed.status()
+        }
+    }
+}
+
+fn fail(name: &str, json: bool, failure: &Failure) -> i32 {
+    to_stderr(&format!("{failure}\n"));
+    if json {
+        let mut messages = failure.messages().into_iter();
+        let error = messages.next().unwrap_or_default();
+        let object = json!({
+            "command": name,
+            "outcome": "failed",
+            "code": failure.code,
+            "error": error,
+            "causes": messages.collect::<Vec<_>>(),
+            "hints": failure.hints,
+        });
+        // The failure has been told on standard error, and the exit status stays its own.
+        drop(to_stdout(&format!("{object}\n")));
+    }
+    failure.code.status()
+}
+
+/// Ends a run whose command line cannot be understood, or that asks for help or version only.
+fn usage(arguments: &[OsString], error: &clap::Error) -> i32 {
+    if !error.use_stderr() {
+        let shown = to_stdout(&error.render().to_string());
+        return if shown.is_ok() { ExitCode::Success.status() } else { ExitCode::Failed.status() };
+    }
+    let text = error.render().to_string();
+    to_stderr(&text);
+    if arguments.iter().any(|argument| argument == "--json") {
+        let known = ["keygen", "build", "sign", "inspect", "delta"];
+        let command = arguments.get(1).and_then(|word| known.into_iter().find(|known| word == known));
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let object = json!({
+            "command": command,
+            "outcome": "failed",
+            "code": ExitCode::BadCommandLine,
+            "error": lines.next().unwrap_or_default().trim_start_matches("error: "),
+            "causes": [],
+            "hints": lines.collect::<Vec<_>>(),
+        });
+        drop(to_stdout(&format!("{object}\n")));
+    }
+    ExitCode::BadCommandLine.status()
+}
+
+fn to_stdout(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
+/// Writes to standard error; that it is gone is no reason to fail.
+fn to_stderr(text: &str) {
+    drop(io::stderr().write_all(text.as_bytes()));
+}
+
+/// An input that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} cannot be read")]
+struct ReadError {
+    path: String,
+    source: io::Error,
+}
+
+/// An input that is larger than its kind ever is.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} is larger than the {limit} bytes that are read")]
+struct TooLarge {
+    path: String,
+    limit: u64,
+}
+
+/// Reads a file whole; refuses more than `limit` bytes.
+fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let shown = path.display().to_string();
+    let unreadable =
+        |source| Failure::new(ExitCode::BundleUnreadable, ReadError { path: shown.clone(), source });
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    io::Read::read_to_end(&mut io::Read::take(file, limit + 1), &mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > limit {
+        return Err(Failure::new(ExitCode::BundleUnreadable, TooLarge { path: shown, limit }));
+    }
+    Ok(bytes)
+}
+
+/// Reads a text file whole.
+fn read_text(path: &Path, limit: u64) -> Result<String, Failure> {
+    let text = String::from_utf8(read_file(path, limit)?);
+    text.map_err(|error| {
+        let source = io::Error::new(io::ErrorKind::InvalidData, error.utf8_error());
+        Failure::new(ExitCode::BundleUnreadable, ReadError { path: path.display().to_string(), source })
+    })
+}
+
+/// A request that this version does not serve, or that makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refusal(String);
+
+fn refuse(what: impl Into<String>) -> Failure {
+    Failure::new(ExitCode::BadCommandLine, Refusal(what.into()))
+}
+
+fn output_failure(error: OutputError) -> Failure {
+    let code = match error.source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ExitCode::DiskFull,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ExitCode::AccessDenied,
+        _ => ExitCode::Failed,
+    };
+    Failure::new(code, error)
+}
+
+fn sign_failure(error: SignError) -> Failure {
+    let hint = match error {
+        SignError::PasswordWanted { .. } => "give its password by --password-file, or run on a terminal",
+        SignError::WrongPassword { .. } => {
+            "the password is the first line of the file that --password-file names"
+        }
+        SignError::NotAKey { .. } => "make one by: qfe-builder keygen --secret KEY --public KEY.pub",
+        SignError::SameKey { .. } => "name each key once",
+        SignError::Generate(_) | SignError::PublicHalf { .. } | SignError::DoesNotVerify { .. } => "",
+    };
+    let failure = Failure::new(ExitCode::Untrusted, error);
+    if hint.is_empty() { failure } else { failure.hint(hint) }
+}
+
+fn bundle_failure(error: BundleError) -> Failure {
+    use qfe_patcher::bundle::container::ContainerError;
+    let code = match &error {
+        BundleError::Container(ContainerError::Read(_) | ContainerError::UnknownKind { .. }) => {
+            ExitCode::BundleUnreadable
+        }
+        BundleError::Manifest(ManifestError::Trust(_)) => ExitCode::Untrusted,
+        BundleError::Manifest(ManifestError::NewerFormat { .. } | ManifestError::UnknownWord { .. }) => {
+            ExitCode::NewerPatcher
+        }
+        BundleError::Delta { .. } | BundleError::WrongResult { .. } => ExitCode::DeltaInvalid,
+        BundleError::Container(_)
+        | BundleError::Manifest(ManifestError::Form(_) | ManifestError::Contradiction(_))
+        | BundleError::SignatureText { .. }
+        | BundleError::TooManySignatures { .. }
+        | BundleError::Unlisted { .. }
+        | BundleError::Differs { .. }
+        | BundleError::NoWay { .. } => ExitCode::BundleMalformed,
+    };
+    Failure::new(code, error)
+}
+
+/// Largest bundle that is read whole.
+const MAX_BUNDLE: u64 = 2 << 30;
+/// Largest recipe, profile or key that is read.
+const MAX_TEXT: u64 = 4 << 20;

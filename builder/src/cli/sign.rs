@@ -1,0 +1,157 @@
+//! `qfe-builder sign`.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use qfe_patcher::bundle::container::{Container, ContainerKind};
+use qfe_patcher::bundle::keyring::{KeyId, Signed, TrustError, claimed_signer};
+use qfe_patcher::bundle::manifest::{MANIFEST_NAME, MAX_MANIFEST, MAX_MEMBER, Manifest};
+use qfe_patcher::bundle::{Bundle, BundleError, SIGNATURE_FOLDER};
+use qfe_patcher::cli::failure::Failure;
+use qfe_patcher::exit::ExitCode;
+
+use super::{Answer, MAX_BUNDLE, bundle_failure, keys, output_failure, read_file, sign_failure};
+use crate::container::{self, Contents, WriteError};
+use crate::output::Partial;
+use crate::sign::{SigningKey, key_ring};
+
+/// Adds a signature to a bundle and changes nothing else
+///
+/// The manifest is signed as it stands, byte for byte. In a zip the other members' compressed bytes are copied; a
+/// cabinet is packed again. The new bundle is verified, and every member held against the manifest, before it takes
+/// the place of the old one. Where the key has signed already, nothing is written.
+///
+/// JSON: command, outcome ("signed" or "already-signed"), code, id, revision, bundle, key_id, signers.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  qfe-builder sign Q252717.zip --key second.key")]
+pub(super) struct SignArgs {
+    /// The bundle
+    bundle: PathBuf,
+    /// The secret key to sign with
+    #[arg(long, value_name = "KEY")]
+    key: PathBuf,
+    /// Open a protected key with the first line of this file
+    #[arg(long, value_name = "F")]
+    password_file: Option<PathBuf>,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl SignArgs {
+    pub(super) fn run(self) -> Result<Answer, Failure> {
+        let mut keys = keys::signing_keys(&[self.key], self.password_file.as_slice())?;
+        let Some(key) = keys.pop() else { return Err(super::refuse("no key was given")) };
+        let bytes = read_file(&self.bundle, MAX_BUNDLE)?;
+        let bundle = Bundle::open(Cursor::new(bytes.clone())).map_err(bundle_failure)?;
+        let manifest = bundle.manifest_unverified().map_err(BundleError::from).map_err(bundle_failure)?;
+        let signed = bundle.signed().clone();
+        let mut signers = signers(&signed).map_err(BundleError::from).map_err(bundle_failure)?;
+
+        let shown = self.bundle.display().to_string();
+        let answer = |outcome: &str, signers: &BTreeMap<KeyId, String>, notes: String| Answer {
+            value: json!({
+                "outcome": outcome, "id": manifest.id, "revision": manifest.revision, "bundle": shown,
+                "key_id": key.id(), "signers": signers.keys().collect::<Vec<_>>(),
+            }),
+            result: String::new(),
+            notes,
+        };
+        if signers.contains_key(&key.id()) {
+            check_own(&key, &signed)?;
+            let notes = format!("{shown} is already signed by {}; nothing was changed\n", key.id());
+            return Ok(answer("already-signed", &signers, notes));
+        }
+        let text = key.sign(&manifest, &signed.bytes).map_err(sign_failure)?;
+        let kind = bundle.kind();
+        let finished = with_signature(kind, &bytes, bundle.into_container(), &key.signature_name(), &text)?;
+        let partial = Partial::write(&self.bundle, &finished).map_err(output_failure)?;
+        prove(&partial, &key, &signed)?;
+        partial.publish().map_err(output_failure)?;
+        signers.insert(key.id(), text);
+        let notes = format!("{shown}: {} is now signed by {}\n", title(&manifest), list(signers.keys()));
+        Ok(answer("signed", &signers, notes))
+    }
+}
+
+fn title(manifest: &Manifest) -> String {
+    format!("{} revision {} ({})", manifest.id, manifest.revision, manifest.title)
+}
+
+fn list<'a>(ids: impl Iterator<Item = &'a KeyId>) -> String {
+    ids.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the names of the signatures by the key that each claims.
+fn signers(signed: &Signed) -> Result<BTreeMap<KeyId, String>, TrustError> {
+    signed.signatures.iter().map(|(name, text)| Ok((claimed_signer(name, text)?, name.clone()))).collect()
+}
+
+/// Requires that a signature that claims to be the key's own is.
+fn check_own(key: &SigningKey, signed: &Signed) -> Result<(), Failure> {
+    let ring = key_ring(std::slice::from_ref(key)).map_err(sign_failure)?;
+    let verified = ring.verify(signed, |_| Ok::<_, TrustError>(()));
+    verified.map(drop).map_err(|error| bundle_failure(error.into()))
+}
+
+/// Makes the bytes of a container with one signature more.
+fn with_signature(
+    kind: ContainerKind,
+    bytes: &[u8],
+    mut opened: Container,
+    name: &str,
+    text: &str,
+) -> Result<Vec<u8>, Failure> {
+    let out = Cursor::new(Vec::new());
+    let failed = |error: WriteError| Failure::new(ExitCode::Failed, error);
+    match kind {
+        ContainerKind::Zip => container::zip::add_signature(Cursor::new(bytes), name, text, out)
+            .map(Cursor::into_inner)
+            .map_err(failed),
+        ContainerKind::Cab => {
+            let mut contents = read_contents(&mut opened).map_err(bundle_failure)?;
+            contents.signatures.insert(name.to_owned(), text.to_owned());
+            container::write(kind, &contents, out).map(Cursor::into_inner).map_err(failed)
+        }
+    }
+}
+
+/// Reads every member of a container.
+fn read_contents(opened: &mut Container) -> Result<Contents, BundleError> {
+    let mut contents = Contents::default();
+    for name in opened.members().cloned().collect::<Vec<_>>() {
+        if name.as_str() == MANIFEST_NAME {
+            contents.manifest = opened.read(&name, MAX_MANIFEST)?;
+        } else if name.as_str().starts_with(SIGNATURE_FOLDER) {
+            let text = String::from_utf8(opened.read(&name, MAX_MANIFEST)?);
+            let text = text.map_err(|_| BundleError::SignatureText { name: name.clone() })?;
+            contents.signatures.insert(name.to_string(), text);
+        } else {
+            contents.members.insert(name.clone(), opened.read(&name, MAX_MEMBER)?);
+        }
+    }
+    Ok(contents)
+}
+
+/// What a rewritten bundle has lost or changed.
+#[derive(Debug, thiserror::Error)]
+#[error("the rewritten bundle does not hold the manifest and signatures of the old one")]
+struct Changed;
+
+/// Verifies the rewritten bundle by the new signature, reads every member, and compares what was signed before.
+fn prove(partial: &Partial, key: &SigningKey, before: &Signed) -> Result<(), Failure> {
+    let ring = key_ring(std::slice::from_ref(key)).map_err(sign_failure)?;
+    let file = partial.open().map_err(output_failure)?;
+    let bundle = Bundle::open(std::io::BufReader::new(file)).map_err(bundle_failure)?;
+    let now = bundle.signed();
+    let kept = before.signatures.iter().all(|(name, text)| now.signatures.get(name) == Some(text));
+    if now.bytes != before.bytes || !kept || now.signatures.len() != before.signatures.len() + 1 {
+        return Err(Failure::new(ExitCode::Failed, Changed));
+    }
+    let mut bundle = bundle.verify(&ring).map_err(bundle_failure)?;
+    bundle.check_members().map_err(bundle_failure)
+}

@@ -1,0 +1,269 @@
+//! What a bundle holds, for showing it: nothing of it is believed, and signatures are not checked.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+
+use qfe_patcher::bundle::Bundle;
+use qfe_patcher::bundle::BundleError;
+use qfe_patcher::bundle::container::ContainerKind;
+use qfe_patcher::bundle::keyring::{KeyId, claimed_signer};
+use qfe_patcher::bundle::manifest::{DeltaEntry, FileEntry, Gate, Manifest, RoleEntry, Verb};
+use qfe_patcher::platform::Platform;
+use qfe_patcher::target_path::TargetPath;
+use qfe_patcher::version::FileVersion;
+
+/// What a bundle says that it holds. Its JSON form has these keys.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inspection {
+    /// The number of the update.
+    pub id: String,
+    /// What it fixes.
+    pub title: String,
+    /// Its issue.
+    pub revision: u32,
+    /// The product.
+    pub product: String,
+    /// Build lines it is for; empty: any.
+    pub builds: Vec<u16>,
+    /// Updates that must be installed before.
+    pub requires: Vec<String>,
+    /// Updates whose place it takes.
+    pub supersedes: Vec<String>,
+    /// `zip` or `cab`.
+    pub container: String,
+    /// Size of the bundle in bytes.
+    pub size: u64,
+    /// Whether a file comes as deltas only.
+    pub lean: bool,
+    /// Conditions on the machine.
+    pub gates: Vec<Gate>,
+    /// The parts a target may play.
+    pub roles: Vec<RoleEntry>,
+    /// The files of each platform.
+    pub platforms: Vec<PlatformPart>,
+    /// Ids of the keys that the signatures name.
+    pub signers: BTreeSet<KeyId>,
+    /// Always false: that is the business of `qfe-patcher verify`.
+    pub signatures_checked: bool,
+}
+
+/// The files for one platform.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlatformPart {
+    /// The platform.
+    pub platform: Platform,
+    /// Bytes of all files, unpacked.
+    pub full_bytes: u64,
+    /// Bytes of all deltas for it.
+    pub delta_bytes: u64,
+    /// The files.
+    pub files: Vec<FilePart>,
+}
+
+/// A file.
+#[derive(Clone, Debug, Serialize)]
+pub struct FilePart {
+    /// Its name.
+    pub name: TargetPath,
+    /// Its version, if it carries one.
+    pub version: Option<FileVersion>,
+    /// Its size, unpacked.
+    pub size: u64,
+    /// Whether the bundle holds it whole.
+    pub whole: bool,
+    /// Whether it is a COM server.
+    pub register: bool,
+    /// Where it goes: role, verb and destination.
+    pub install: Vec<Place>,
+    /// The known old states.
+    pub baselines: Vec<BaselinePart>,
+}
+
+/// Where a file goes in a role.
+#[derive(Clone, Debug, Serialize)]
+pub struct Place {
+    /// The role.
+    pub role: String,
+    /// What is done.
+    pub verb: Verb,
+    /// The file below the target.
+    pub to: TargetPath,
+}
+
+/// A known old state of a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct BaselinePart {
+    /// Its name.
+    pub name: String,
+    /// Its version, if it carries one.
+    pub version: Option<FileVersion>,
+    /// Size of the delta from it; none if there is no delta.
+    pub delta: Option<u64>,
+    /// Codec of the delta.
+    pub codec: Option<String>,
+}
+
+/// Reads what a bundle of `size` bytes says about itself.
+pub fn inspect(bundle: &Bundle, size: u64) -> Result<Inspection, BundleError> {
+    let manifest = bundle.manifest_unverified()?;
+    let signers = bundle.signed().signatures.iter().map(|(name, text)| claimed_signer(name, text));
+    let signers = signers.collect::<Result<_, _>>()?;
+    Ok(Inspection {
+        id: manifest.id.to_string(),
+        title: manifest.title.clone(),
+        revision: manifest.revision,
+        product: manifest.product.clone(),
+        builds: manifest.builds.clone(),
+        requires: manifest.requires.iter().map(ToString::to_string).collect(),
+        supersedes: manifest.supersedes.iter().map(ToString::to_string).collect(),
+        container: match bundle.kind() {
+            ContainerKind::Zip | ContainerKind::Cab => bundle.kind().to_string(),
+        },
+        size,
+        lean: manifest.files.iter().any(|file| file.member.is_none()),
+        gates: manifest.gates.clone(),
+        roles: manifest.roles.clone(),
+        platforms: manifest.platforms().into_iter().map(|platform| part(&manifest, platform)).collect(),
+        signers,
+        signatures_checked: false,
+    })
+}
+
+fn part(manifest: &Manifest, platform: Platform) -> PlatformPart {
+    let files: Vec<&FileEntry> = manifest.files.iter().filter(|file| file.platform == platform).collect();
+    let deltas: BTreeSet<&TargetPath> = files
+        .iter()
+        .flat_map(|file| file.baselines.iter().filter_map(|old| delta(manifest, file, old.sha256)))
+        .map(|delta| &delta.member)
+        .collect();
+    PlatformPart {
+        platform,
+        full_bytes: files.iter().map(|file| file.size).sum(),
+        delta_bytes: deltas
+            .into_iter()
+            .filter_map(|name| manifest.member(name))
+            .map(|member| member.size)
+            .sum(),
+        files: files.into_iter().map(|file| file_part(manifest, file)).collect(),
+    }
+}
+
+fn delta<'a>(
+    manifest: &'a Manifest,
+    file: &FileEntry,
+    old: qfe_patcher::digest::Digest,
+) -> Option<&'a DeltaEntry> {
+    manifest.deltas.iter().find(|delta| delta.old == old && delta.new == file.sha256)
+}
+
+fn file_part(manifest: &Manifest, file: &FileEntry) -> FilePart {
+    let baselines = file.baselines.iter().map(|old| {
+        let delta = delta(manifest, file, old.sha256);
+        BaselinePart {
+            name: old.name.clone(),
+            version: old.version,
+            delta: delta.and_then(|delta| manifest.member(&delta.member)).map(|member| member.size),
+            codec: delta.map(|delta| delta.codec.to_string()),
+        }
+    });
+    let place = |entry: &qfe_patcher::bundle::manifest::InstallEntry| Place {
+        role: entry.role.to_string(),
+        verb: entry.verb,
+        to: entry.to.clone(),
+    };
+    FilePart {
+        name: file.name.clone(),
+        version: file.version,
+        size: file.size,
+        whole: file.member.is_some(),
+        register: file.register,
+        install: file.install.iter().map(place).collect(),
+        baselines: baselines.collect(),
+    }
+}
+
+fn list(items: impl IntoIterator<Item = impl fmt::Display>, none: &str) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    if items.is_empty() { none.to_owned() } else { items.join(", ") }
+}
+
+fn version(version: Option<FileVersion>) -> String {
+    version.map_or_else(|| "no version".to_owned(), |version| version.to_string())
+}
+
+impl fmt::Display for Inspection {
+    /// Writes a page for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} revision {}: {}", self.id, self.revision, self.title)?;
+        writeln!(f, "product:     {}, builds: {}", self.product, list(&self.builds, "any"))?;
+        writeln!(f, "requires:    {}", list(&self.requires, "nothing"))?;
+        writeln!(f, "supersedes:  {}", list(&self.supersedes, "nothing"))?;
+        let shape = if self.lean { "lean: applies to known baselines only" } else { "complete" };
+        writeln!(f, "container:   {}, {} bytes, {shape}", self.container, self.size)?;
+        writeln!(f, "signed by:   {} (signatures are not checked here)", list(&self.signers, "nobody"))?;
+        for gate in &self.gates {
+            match gate {
+                Gate::RegistryBuild { key, value, .. } => {
+                    writeln!(f, "gate:        build of {key} '{value}' is {}", list(&self.builds, "any"))?;
+                }
+                Gate::RegistryOneOf { key, value, one_of, .. } => {
+                    writeln!(f, "gate:        {key} '{value}' is one of {}", list(one_of, "nothing"))?;
+                }
+            }
+        }
+        for role in &self.roles {
+            self.fmt_role(f, role)?;
+        }
+        for part in &self.platforms {
+            self.fmt_platform(f, part)?;
+        }
+        Ok(())
+    }
+}
+
+impl Inspection {
+    fn fmt_role(&self, f: &mut fmt::Formatter<'_>, role: &RoleEntry) -> fmt::Result {
+        writeln!(f, "role:        {} ({}), usually {}", role.role, role.title, role.usual)?;
+        let service = |s: &qfe_patcher::bundle::manifest::ServiceEntry| {
+            format!("{}{}", s.service, if s.optional { " (where present)" } else { "" })
+        };
+        writeln!(f, "             stops {}", list(role.services.iter().map(service), "no service"))?;
+        if !role.after.is_empty() {
+            writeln!(f, "             after {}", list(&role.after, ""))?;
+        }
+        role.before.iter().try_for_each(|sentence| writeln!(f, "             {sentence}"))
+    }
+
+    fn fmt_platform(&self, f: &mut fmt::Formatter<'_>, part: &PlatformPart) -> fmt::Result {
+        let PlatformPart { platform, full_bytes, delta_bytes, files } = part;
+        writeln!(
+            f,
+            "{platform}: {} files, {full_bytes} bytes whole, {delta_bytes} bytes of deltas",
+            files.len()
+        )?;
+        for file in files {
+            let mut line =
+                format!("  {:<16} {:<16} {:>10} bytes", file.name.as_str(), version(file.version), file.size);
+            if !file.whole {
+                line.push_str(", by delta only");
+            }
+            if file.register {
+                line.push_str(", COM server");
+            }
+            writeln!(f, "{line}")?;
+            for old in &file.baselines {
+                let mut line = format!("    from {} ({})", old.name, version(old.version));
+                match (old.delta, &old.codec) {
+                    (Some(size), Some(codec)) => write!(line, ": {size} bytes, {codec}")?,
+                    _ => line.push_str(": no delta"),
+                }
+                writeln!(f, "{line}")?;
+            }
+            let places = file.install.iter().map(|place| format!("{}: {}", place.role, place.to));
+            writeln!(f, "    to {}", list(places, "no role"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,339 @@
+//! The product profile: what is the product's own about an update, as data.
+//!
+//! Roles with their folders and services, gates, folder names of the platforms. The builder expands it into the
+//! signed manifest, so that the patcher knows no product. `profiles/sms2.toml` is built in; a recipe may name
+//! another. A profile that exists is sound: unique roles, references that lead somewhere, safe paths.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use qfe_patcher::bundle::manifest::{Gate, RoleEntry, ServiceEntry, Verb};
+use qfe_patcher::name::{Role, UpdateId};
+use qfe_patcher::platform::Platform;
+use qfe_patcher::target_path::{TargetPath, UnsafePath};
+
+use crate::recipe::{FormError, When};
+
+/// The built-in profile.
+const SMS2: &str = include_str!("../profiles/sms2.toml");
+
+/// A product profile.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// The product, as its vendor writes it.
+    pub product: String,
+    /// Where the log is kept below the target; `{id}` stands for the update's number.
+    log: String,
+    platforms: Folders,
+    /// Conditions on the machine.
+    gates: Vec<Gate>,
+    /// The parts a target may play, in the order of the profile.
+    pub roles: Vec<RoleProfile>,
+}
+
+/// A role and the defaults for its files.
+#[derive(Clone, Debug)]
+pub struct RoleProfile {
+    /// The role as manifests carry it.
+    pub entry: RoleEntry,
+    /// The folder below the target where its files go; `{platform}` stands for the platform's folder name.
+    pub to: String,
+    /// Whether files are added where they are absent.
+    pub when: When,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Folders {
+    i386: TargetPath,
+    alpha: TargetPath,
+}
+
+/// The profile as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    product: String,
+    log: String,
+    platforms: Folders,
+    #[serde(default, rename = "gate")]
+    gates: Vec<Gate>,
+    #[serde(rename = "role")]
+    roles: Vec<WrittenRole>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRole {
+    role: Role,
+    title: String,
+    usual: String,
+    to: String,
+    when: When,
+    #[serde(default)]
+    after: Vec<Role>,
+    #[serde(default)]
+    before: Vec<String>,
+    #[serde(default)]
+    services: Vec<WrittenService>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenService {
+    service: String,
+    #[serde(default)]
+    optional: bool,
+}
+
+/// Why a text is no profile.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// It has not the form of one.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// A role stands there twice.
+    #[error("{path}: role {role} is defined twice")]
+    RoleTwice {
+        /// The profile.
+        path: String,
+        /// The role.
+        role: Role,
+    },
+    /// A role comes after one that is not defined.
+    #[error("{path}: role {role} comes after {after}, which is not defined")]
+    UnknownRole {
+        /// The profile.
+        path: String,
+        /// The role.
+        role: Role,
+        /// The role it names.
+        after: Role,
+    },
+    /// A path is not safe.
+    #[error("{path}: {key} {found:?} leads to no safe path")]
+    Path {
+        /// The profile.
+        path: String,
+        /// The key that holds it.
+        key: &'static str,
+        /// Its value.
+        found: String,
+        /// Why.
+        source: PlaceError,
+    },
+}
+
+/// Why a folder and a name make no path below a target.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// The path is not safe.
+    #[error(transparent)]
+    Unsafe(#[from] UnsafePath),
+    /// It holds a brace that is no part of a known place holder.
+    #[error("{found:?} holds a place holder other than {{platform}}")]
+    PlaceHolder {
+        /// The text.
+        found: String,
+    },
+}
+
+impl Profile {
+    /// Returns the built-in profile of Systems Management Server 2.0.
+    pub fn sms2() -> Result<Self, ProfileError> {
+        Self::parse(Path::new("the built-in profile sms2.toml"), SMS2)
+    }
+
+    /// Reads a profile; `path` is for messages.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ProfileError> {
+        let written: Written = toml::from_str(text).map_err(|error| FormError::new(path, text, &error))?;
+        let profile = Self {
+            product: written.product,
+            log: written.log,
+            platforms: written.platforms,
+            gates: written.gates,
+            roles: written.roles.into_iter().map(RoleProfile::from).collect(),
+        };
+        profile.check(&path.display().to_string())?;
+        Ok(profile)
+    }
+
+    fn check(&self, path: &str) -> Result<(), ProfileError> {
+        let path = || path.to_owned();
+        let mut known = BTreeSet::new();
+        for role in self.role_names() {
+            if !known.insert(role) {
+                return Err(ProfileError::RoleTwice { path: path(), role: role.clone() });
+            }
+        }
+        for RoleProfile { entry, to, .. } in &self.roles {
+            if let Some(after) = entry.after.iter().find(|after| !known.contains(after)) {
+                let (role, after) = (entry.role.clone(), after.clone());
+                return Err(ProfileError::UnknownRole { path: path(), role, after });
+            }
+            self.probe("to", to, |name| self.place(to, Platform::I386, name))
+                .map_err(|error| error(path()))?;
+        }
+        self.probe("log", &self.log, |name| place(&self.log.replace("{id}", "Q1"), name))
+            .map_err(|error| error(path()))
+    }
+
+    /// Tries a path of the profile with a name that cannot be at fault.
+    fn probe(
+        &self,
+        key: &'static str,
+        found: &str,
+        make: impl FnOnce(&TargetPath) -> Result<TargetPath, PlaceError>,
+    ) -> Result<(), impl FnOnce(String) -> ProfileError> {
+        let found = found.to_owned();
+        let made = "x".parse().map_err(PlaceError::from).and_then(|name| make(&name));
+        made.map(drop).map_err(|source| move |path| ProfileError::Path { path, key, found, source })
+    }
+
+    /// Returns the names of the roles in the order of the profile.
+    pub fn role_names(&self) -> impl Iterator<Item = &Role> {
+        self.roles.iter().map(|role| &role.entry.role)
+    }
+
+    /// Returns the folder name of a platform.
+    pub fn folder(&self, platform: Platform) -> &TargetPath {
+        match platform {
+            Platform::I386 => &self.platforms.i386,
+            Platform::Alpha => &self.platforms.alpha,
+        }
+    }
+
+    /// Returns the path of the log of an update below the target.
+    pub fn log(&self, id: &UpdateId) -> Result<TargetPath, UnsafePath> {
+        self.log.replace("{id}", id.as_str()).parse()
+    }
+
+    /// Returns the gates of an update: those that compare builds only where the update is for certain ones.
+    pub fn gates(&self, builds: &[u16]) -> Vec<Gate> {
+        let wanted = |gate: &&Gate| match gate {
+            Gate::RegistryBuild { .. } => !builds.is_empty(),
+            Gate::RegistryOneOf { .. } => true,
+        };
+        self.gates.iter().filter(wanted).cloned().collect()
+    }
+
+    /// Returns the path of a file in the folder `to` of a target; `.` is the target itself.
+    pub fn place(&self, to: &str, platform: Platform, name: &TargetPath) -> Result<TargetPath, PlaceError> {
+        place(&to.replace("{platform}", self.folder(platform).as_str()), name)
+    }
+}
+
+fn place(folder: &str, name: &TargetPath) -> Result<TargetPath, PlaceError> {
+    if folder.contains(['{', '}']) {
+        return Err(PlaceError::PlaceHolder { found: folder.to_owned() });
+    }
+    let path = match folder {
+        "." => name.to_string(),
+        folder => format!("{folder}/{name}"),
+    };
+    Ok(path.parse()?)
+}
+
+impl From<WrittenRole> for RoleProfile {
+    fn from(written: WrittenRole) -> Self {
+        let service = |WrittenService { service, optional }| ServiceEntry { service, optional };
+        Self {
+            entry: RoleEntry {
+                role: written.role,
+                title: written.title,
+                usual: written.usual,
+                after: written.after,
+                services: written.services.into_iter().map(service).collect(),
+                before: written.before,
+            },
+            to: written.to,
+            when: written.when,
+        }
+    }
+}
+
+impl From<When> for Verb {
+    fn from(when: When) -> Self {
+        match when {
+            When::Present => Self::ReplaceFile,
+            When::Always => Self::AddFile,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(from: &str, to: &str) -> ProfileError {
+        assert!(SMS2.contains(from), "{from}");
+        Profile::parse(Path::new("p.toml"), &SMS2.replacen(from, to, 1)).unwrap_err()
+    }
+
+    #[test]
+    fn the_built_in_profile_has_the_articles_roles_and_services() {
+        let profile = Profile::sms2().unwrap();
+        let roles: Vec<&str> = profile.role_names().map(Role::as_str).collect();
+        assert_eq!(roles, ["site-server", "sql-monitor", "provider", "console"]);
+        let services: Vec<Vec<(&str, bool)>> = profile
+            .roles
+            .iter()
+            .map(|role| role.entry.services.iter().map(|s| (s.service.as_str(), s.optional)).collect())
+            .collect();
+        assert_eq!(
+            services,
+            [
+                vec![
+                    ("SMS_SITE_COMPONENT_MANAGER", false),
+                    ("SMS_EXECUTIVE", false),
+                    ("SMS_SQL_MONITOR", true)
+                ],
+                vec![("SMS_SQL_MONITOR", false)],
+                vec![("WinMgmt", false), ("SMS_SQL_MONITOR", true)],
+                vec![],
+            ]
+        );
+        for role in profile.roles.iter().skip(1) {
+            assert_eq!(role.entry.after, ["site-server".parse().unwrap()]);
+            assert_eq!(role.when, When::Present);
+        }
+        let name = "Ccm.dll".parse().unwrap();
+        let place =
+            |at: usize| profile.place(&profile.roles[at].to, Platform::Alpha, &name).unwrap().to_string();
+        assert_eq!((place(0).as_str(), place(1).as_str()), ("Bin/alpha/Ccm.dll", "Ccm.dll"));
+        assert_eq!(profile.log(&"Q252717".parse().unwrap()).unwrap().as_str(), "LOGS/Q252717.log");
+    }
+
+    #[test]
+    fn remedies_are_one_line_and_say_what_to_type() {
+        for gate in Profile::sms2().unwrap().gates(&[1380]) {
+            let (Gate::RegistryBuild { remedy, .. } | Gate::RegistryOneOf { remedy, .. }) = gate;
+            assert!(!remedy.contains('\n') && !remedy.contains("  "), "{remedy:?}");
+            assert!(remedy.contains(r"HKLM\SOFTWARE\Microsoft\SMS\Setup"), "{remedy}");
+        }
+    }
+
+    #[test]
+    fn builds_are_compared_only_where_the_recipe_names_them() {
+        let profile = Profile::sms2().unwrap();
+        assert_eq!((profile.gates(&[1380]).len(), profile.gates(&[]).len()), (2, 1));
+    }
+
+    #[test]
+    fn broken_profiles_are_refused_by_name() {
+        assert!(matches!(broken("usual =", "usually ="), ProfileError::Form(_)));
+        assert!(matches!(broken("registry-build", "moon-phase"), ProfileError::Form(_)));
+        assert!(matches!(broken("[\"site-server\"]", "[\"moon\"]"), ProfileError::UnknownRole { .. }));
+        assert!(matches!(
+            broken("role = \"console\"", "role = \"provider\""),
+            ProfileError::RoleTwice { .. }
+        ));
+        for (from, to) in [("Bin/{platform}", "../{platform}"), ("Bin/{platform}", "{drive}"), ("LOGS/", "/")]
+        {
+            let error = broken(from, to).to_string();
+            assert!(error.starts_with("p.toml: "), "{error}");
+        }
+    }
+}

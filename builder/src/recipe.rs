@@ -1,0 +1,266 @@
+//! The recipe: what the release engineer writes about an update (`update.toml`).
+//!
+//! A recipe that exists has the form of one: known keys, safe names, versions of four numbers. Whether it agrees
+//! with its profile and its payload is found out later, all at once, by [`crate::build::survey`].
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use qfe_patcher::name::{Role, UpdateId};
+use qfe_patcher::platform::Platform;
+use qfe_patcher::target_path::TargetPath;
+use qfe_patcher::version::FileVersion;
+
+/// A recipe.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The number of the update.
+    pub id: UpdateId,
+    /// One line that says what it fixes.
+    pub title: String,
+    /// Raised when the same number is issued again.
+    #[serde(default = "first_revision")]
+    pub revision: u32,
+    /// The product, as its vendor writes it; held against the profile's.
+    pub product: String,
+    /// Build lines it is for; empty: any.
+    #[serde(default)]
+    pub builds: Vec<u16>,
+    /// Updates that must be installed before.
+    #[serde(default)]
+    pub requires: Vec<UpdateId>,
+    /// Updates whose place it takes.
+    #[serde(default)]
+    pub supersedes: Vec<UpdateId>,
+    /// The product profile, relative to the recipe; none: the built-in one.
+    pub profile: Option<PathBuf>,
+    /// Where the new files are, relative to the recipe.
+    pub payload: PerPlatform<PathBuf>,
+    /// Known old states.
+    #[serde(default, rename = "baseline")]
+    pub baselines: Vec<Baseline>,
+    /// The files; none: every file of the payload, for all roles.
+    #[serde(default, rename = "file")]
+    pub files: Vec<FileRule>,
+}
+
+fn first_revision() -> u32 {
+    1
+}
+
+/// A value that may differ between platforms.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PerPlatform<T> {
+    /// The value for Intel.
+    pub i386: Option<T>,
+    /// The value for Alpha.
+    pub alpha: Option<T>,
+}
+
+impl<T> PerPlatform<T> {
+    /// Returns the value for a platform.
+    pub fn on(&self, platform: Platform) -> Option<&T> {
+        match platform {
+            Platform::I386 => self.i386.as_ref(),
+            Platform::Alpha => self.alpha.as_ref(),
+        }
+    }
+}
+
+/// A known old state of the files.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// Its name, for people.
+    pub name: String,
+    /// Where its Intel files are, relative to the recipe.
+    pub i386: Option<PathBuf>,
+    /// Where its Alpha files are, relative to the recipe.
+    pub alpha: Option<PathBuf>,
+}
+
+impl Baseline {
+    /// Returns where its files of a platform are.
+    pub fn on(&self, platform: Platform) -> Option<&Path> {
+        match platform {
+            Platform::I386 => self.i386.as_deref(),
+            Platform::Alpha => self.alpha.as_deref(),
+        }
+    }
+}
+
+/// What a recipe says about one file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRule {
+    /// Its name, spelled as the manifest shall spell it.
+    pub name: TargetPath,
+    /// The version that its version resource must state.
+    pub version: Option<VersionRule>,
+    /// Platforms it exists for; none: those of the payload.
+    pub platforms: Option<Vec<Platform>>,
+    /// Roles that get it; none: all of the profile.
+    pub roles: Option<Vec<Role>>,
+    /// The folder below the target; `{platform}` stands for the platform's folder name; none: the role's default.
+    pub to: Option<String>,
+    /// Whether it is added where it is absent; none: the role's default.
+    pub when: Option<When>,
+    /// Whether it is a COM server, registered again around the swap.
+    #[serde(default)]
+    pub register: bool,
+}
+
+impl FileRule {
+    /// Makes the rule for a file of which the recipe says nothing.
+    pub fn of(name: TargetPath) -> Self {
+        Self { name, version: None, platforms: None, roles: None, to: None, when: None, register: false }
+    }
+
+    /// Tells whether the rule holds for a platform.
+    pub fn is_for(&self, platform: Platform) -> bool {
+        self.platforms.as_ref().is_none_or(|platforms| platforms.contains(&platform))
+    }
+}
+
+/// Where a file is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    /// Only where the file is there already.
+    Present,
+    /// Also where it is absent.
+    Always,
+}
+
+/// The version a file must have: one text for every platform, or a table of them.
+#[derive(Clone, Debug)]
+pub enum VersionRule {
+    /// The same on every platform.
+    Same(FileVersion),
+    /// As the table says; nothing is wanted of a platform that it lacks.
+    Each(PerPlatform<FileVersion>),
+}
+
+impl VersionRule {
+    /// Returns the version wanted on a platform.
+    pub fn on(&self, platform: Platform) -> Option<FileVersion> {
+        match self {
+            Self::Same(version) => Some(*version),
+            Self::Each(versions) => versions.on(platform).copied(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for VersionRule {
+    /// Takes a text or a table; an untagged enum would hide what is wrong inside either.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = VersionRule;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a version such as \"2.0.1380.1125\", or a table of them by platform")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<VersionRule, E> {
+                text.parse().map(VersionRule::Same).map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<VersionRule, A::Error> {
+                PerPlatform::deserialize(MapAccessDeserializer::new(map)).map(VersionRule::Each)
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
+}
+
+/// A text that has not the form of a recipe or profile.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}, line {line}: {message}")]
+pub struct FormError {
+    path: String,
+    line: usize,
+    message: String,
+}
+
+impl FormError {
+    /// Says where in `text`, the content of `path`, the reader of TOML stumbled.
+    pub(crate) fn new(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        // One line: `FromStr` messages of this workspace are, the TOML reader's need not be.
+        let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        Self { path: path.display().to_string(), line, message }
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe; `path` is for messages.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, FormError> {
+        toml::from_str(text).map_err(|error| FormError::new(path, text, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "id = 'Q1'\ntitle = 't'\nproduct = 'p'\n";
+
+    fn parse(rest: &str) -> Result<Recipe, String> {
+        Recipe::parse(Path::new("update.toml"), &format!("{HEAD}{rest}")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_recipe_of_the_interface_is_taken() {
+        let recipe = parse(
+            "revision = 2\nbuilds = [1380]\nrequires = ['Q2']\n[payload]\ni386 = 'update/i386'\nalpha = 'u.zip/alpha'\n\
+             [[baseline]]\nname = '1380.1000'\ni386 = 'b'\n\
+             [[file]]\nname = 'Ccm.dll'\nversion = '2.00.1380.1125'\nroles = ['site-server']\nto = 'Bin/{platform}'\n\
+             when = 'always'\nregister = true\n\
+             [[file]]\nname = 'Q/X.dll'\nversion = { i386 = '1.2.3.4' }\nplatforms = ['i386']\n",
+        )
+        .unwrap();
+        assert_eq!((recipe.revision, recipe.builds.as_slice()), (2, [1380].as_slice()));
+        let [ccm, other] = recipe.files.as_slice() else { panic!("{:?}", recipe.files) };
+        assert_eq!(ccm.version.as_ref().unwrap().on(Platform::Alpha).unwrap().to_string(), "2.0.1380.1125");
+        assert_eq!((ccm.when, ccm.register), (Some(When::Always), true));
+        assert_eq!(other.version.as_ref().unwrap().on(Platform::Alpha), None);
+        assert!(!other.is_for(Platform::Alpha));
+        assert_eq!(recipe.baselines[0].on(Platform::Alpha), None);
+    }
+
+    #[test]
+    fn what_may_be_left_out_has_its_default() {
+        let recipe = parse("[payload]\nalpha = 'a'\n").unwrap();
+        assert_eq!((recipe.revision, recipe.files.len(), recipe.baselines.len()), (1, 0, 0));
+        assert_eq!(recipe.payload.on(Platform::I386), None);
+    }
+
+    #[test]
+    fn errors_name_file_line_and_value() {
+        for (rest, line, words) in [
+            ("colour = 'red'\n[payload]\n", 4, "colour"),
+            ("[payload]\nmips = 'x'\n", 5, "mips"),
+            ("[payload]\n[[file]]\nname = '../x'\n", 6, "../x"),
+            ("[payload]\n[[file]]\nname = 'a'\nversion = '2.0'\n", 7, "\"2.0\" is no file version"),
+            ("[payload]\n[[file]]\nname = 'a'\nversion = { mips = '1.1.1.1' }\n", 7, "mips"),
+            ("[payload]\n[[file]]\nname = 'a'\nversion = 2\n", 7, "a table of them"),
+            ("[payload]\n[[file]]\nname = 'a'\nwhen = 'never'\n", 7, "never"),
+            ("[payload]\n[[file]]\nname = 'a'\nroles = ['Site Server']\n", 7, "Site Server"),
+            ("builds = [70000]\n[payload]\n", 4, "70000"),
+            ("[payload\n", 4, ""),
+        ] {
+            let error = parse(rest).unwrap_err();
+            assert!(error.starts_with(&format!("update.toml, line {line}: ")), "{rest:?}: {error}");
+            assert!(error.contains(words) && !error.contains('\n'), "{rest:?}: {error}");
+        }
+        assert!(Recipe::parse(Path::new("x"), "id = 'Q1'").is_err(), "the payload is missing");
+    }
+}

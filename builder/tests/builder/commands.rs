@@ -1,0 +1,228 @@
+//! The program: what it prints, what it refuses, and how it ends.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::fixture::{FIRST, Fixture, exit_status, run_in};
+
+/// Exit status of what is at fault in recipe or command line.
+const REFUSED: i32 = exit_status(1639);
+
+#[test]
+fn the_help_of_every_command_is_the_reviewed_one() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut all = String::new();
+    for command in [
+        &["--help"][..],
+        &["keygen", "--help"],
+        &["build", "--help"],
+        &["sign", "--help"],
+        &["inspect", "--help"],
+        &["delta", "--help"],
+    ] {
+        let output = run_in(temp.path(), command);
+        assert_eq!(output.status.code(), Some(0));
+        all.push_str(&format!(
+            "$ qfe-builder {}\n{}\n",
+            command.join(" "),
+            String::from_utf8(output.stdout).unwrap()
+        ));
+    }
+    if std::env::var_os("QFE_BLESS").is_some() {
+        fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/builder/help.txt"), &all).unwrap();
+    }
+    let reviewed =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/builder/help.txt")).unwrap();
+    assert!(all == reviewed.replace("\r\n", "\n"), "run with QFE_BLESS=1 and review the difference:\n{all}");
+}
+
+#[test]
+fn a_bad_command_line_ends_with_1639_and_json_where_it_was_asked_for() {
+    let fixture = Fixture::new();
+    let output = fixture.run(&["build"]);
+    assert_eq!(output.status.code(), Some(REFUSED));
+    assert!(output.stdout.is_empty());
+    let (status, answer) = fixture.json(&["build", "--colour", "red"]);
+    assert_eq!(status, REFUSED);
+    assert_eq!(
+        (&answer["command"], &answer["outcome"], &answer["code"]),
+        (&json!("build"), &json!("failed"), &json!(1639))
+    );
+    assert!(answer["error"].as_str().unwrap().contains("--colour"), "{answer:#}");
+    assert_eq!(fixture.run(&["--version"]).status.code(), Some(0));
+}
+
+#[test]
+fn every_failure_has_the_same_keys() {
+    let fixture = Fixture::new();
+    let (status, answer) = fixture.json(&["inspect", "no.zip"]);
+    assert_eq!(status, exit_status(1619));
+    let keys: Vec<&str> = answer.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["causes", "code", "command", "error", "hints", "outcome"]);
+    assert_eq!((&answer["error"], &answer["code"]), (&json!("no.zip cannot be read"), &json!(1619)));
+}
+
+#[test]
+fn what_is_not_in_this_version_is_refused_by_name() {
+    let fixture = Fixture::new();
+    let refused = |more: &[&str], words: &str| {
+        let (status, answer) = fixture.json(&[&["build", "update.toml", "--key", FIRST], more].concat());
+        assert_eq!((status, &answer["code"]), (REFUSED, &json!(1639)), "{answer:#}");
+        assert!(answer["error"].as_str().unwrap().contains(words), "{answer:#}");
+        assert!(!answer["hints"].as_array().unwrap().is_empty());
+    };
+    refused(&["-o", "Q252717.exe"], "not in this version");
+    refused(&["-o", "Q252717.zip", "--codec", "exe"], "not in this version");
+    refused(&["-o", "Q252717.rar"], "neither in .zip nor in .cab");
+    refused(&["-o", "Q252717.zip", "--lean", "--codec", "full"], "neither whole files nor deltas");
+    for (bytes, kind) in [(b"MSCF", "cabinet"), (b"MZ\0\0", "self-extracting")] {
+        fixture.put("shipped", bytes);
+        fixture.put("update.toml", crate::fixture::RECIPE.replace("update/i386", "shipped/i386").as_bytes());
+        let (status, answer) = fixture.json(&["build", "update.toml", "--key", FIRST, "-o", "x.zip"]);
+        assert_eq!(status, REFUSED);
+        assert!(answer["causes"][0].as_str().unwrap().contains(kind), "{answer:#}");
+    }
+}
+
+#[test]
+fn findings_are_causes_and_remedies_are_hints() {
+    let fixture = Fixture::new();
+    fixture.remove("update/alpha/CCM.DLL");
+    fixture.edit("Server 2.0", "Server 1.2");
+    let (status, answer) = fixture.json(&["build", "update.toml", "--key", FIRST, "-o", "Q252717.zip"]);
+    assert_eq!((status, &answer["code"]), (REFUSED, &json!(1639)));
+    assert_eq!(answer["error"], json!("Q252717: recipe and payload do not agree in 2 points"));
+    assert_eq!(
+        (answer["causes"].as_array().unwrap().len(), answer["hints"].as_array().unwrap().len()),
+        (2, 2)
+    );
+    assert!(!fixture.path("Q252717.zip").exists());
+}
+
+#[test]
+fn codes_tell_unreadable_inputs_recipes_keys_and_outputs_apart() {
+    let fixture = Fixture::new();
+    let code = |arguments: &[&str]| fixture.json(arguments).1["code"].clone();
+    let build = |recipe: &str, key: &str, output: &str| code(&["build", recipe, "--key", key, "-o", output]);
+    assert_eq!(build("no.toml", FIRST, "Q.zip"), json!(1619));
+    assert_eq!(build("update.toml", "no.key", "Q.zip"), json!(1619));
+    assert_eq!(build("update.toml", "update.toml", "Q.zip"), json!(1625));
+    assert_eq!(build("first.key", FIRST, "Q.zip"), json!(1639));
+    assert_eq!(build("update.toml", FIRST, "no/such/Q.zip"), json!(1603));
+    fixture.edit("update/alpha", "update/axp");
+    assert_eq!(build("update.toml", FIRST, "Q.zip"), json!(1619));
+    fixture.put("Q.zip", b"PK\x03\x04 and then nothing");
+    assert_eq!(code(&["inspect", "Q.zip"]), json!(1620));
+    fixture.put("Q.zip", b"text");
+    assert_eq!(code(&["sign", "Q.zip", "--key", FIRST]), json!(1619));
+}
+
+#[test]
+fn keys_are_never_overwritten_and_the_secret_one_is_its_owners() {
+    let fixture = Fixture::new();
+    let before = fixture.get(FIRST);
+    for (secret, public) in [(FIRST, "new.pub"), ("new.key", "first.key.pub"), ("same", "same")] {
+        let (status, answer) =
+            fixture.json(&["keygen", "--no-password", "--secret", secret, "--public", public]);
+        assert_eq!((status, &answer["code"]), (REFUSED, &json!(1639)), "{answer:#}");
+    }
+    assert_eq!(fixture.get(FIRST), before);
+    assert!(!fixture.path("new.key").exists() && !fixture.path("new.pub").exists());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(fixture.path(FIRST)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn passwords_come_from_files_and_never_from_nowhere() {
+    let fixture = Fixture::new();
+    let (status, answer) = fixture.json(&["keygen", "--secret", "p.key", "--public", "p.pub"]);
+    assert_eq!((status, &answer["code"]), (REFUSED, &json!(1639)));
+    assert!(answer["hints"].to_string().contains("--password-file"), "{answer:#}");
+    fixture.put("empty", b"\n");
+    assert_eq!(
+        fixture.json(&["keygen", "--secret", "p.key", "--public", "p.pub", "--password-file", "empty"]).0,
+        REFUSED
+    );
+    fixture.put("password", b"open sesame\nnot this line\n");
+    fixture.put("wrong", b"sesame open\n");
+    let (status, answer) =
+        fixture.json(&["keygen", "--secret", "p.key", "--public", "p.pub", "--password-file", "password"]);
+    assert_eq!((status, &answer["protected"]), (0, &json!(true)), "{answer:#}");
+    let build = |more: &[&str]| {
+        fixture.json(&[&["build", "update.toml", "--key", "p.key", "-o", "Q.zip"], more].concat()).1
+    };
+    let without = build(&[]);
+    assert_eq!(without["code"], json!(1625));
+    assert!(without["hints"].to_string().contains("--password-file"));
+    assert_eq!(build(&["--password-file", "wrong"])["code"], json!(1625));
+    let built = build(&["--password-file", "wrong", "--password-file", "password"]);
+    assert_eq!(built["signers"], json!([answer["key_id"]]));
+}
+
+#[test]
+fn inspect_shows_for_whom_and_says_that_it_does_not_verify() {
+    let fixture = Fixture::new();
+    let id = fixture.build("Q252717.zip", &[])["signers"][0].as_str().unwrap().to_owned();
+    let output = fixture.run(&["inspect", "Q252717.zip"]);
+    let page = String::from_utf8(output.stdout).unwrap();
+    for words in [
+        "Q252717 revision 1: CCM avoids installation attempts on SP2 clients",
+        "builds: 1380",
+        &format!("signed by:   {id} (signatures are not checked here)"),
+        "role:        provider (remote SMS Provider), usually <Drive>:\\Smsprov",
+        "stops SMS_SITE_COMPONENT_MANAGER, SMS_EXECUTIVE, SMS_SQL_MONITOR (where present)",
+        "Ccm.dll          2.0.1380.1125",
+        "from 1380.1000 (2.0.1380.1000)",
+        "site-server: Bin/alpha/Ccm.dll",
+    ] {
+        assert!(page.contains(words), "{words}:\n{page}");
+    }
+    let (status, answer) = fixture.json(&["inspect", "Q252717.zip"]);
+    assert_eq!(
+        (status, &answer["outcome"], &answer["signatures_checked"]),
+        (0, &json!("inspected"), &json!(false))
+    );
+    let file = &answer["platforms"][1]["files"][0];
+    assert_eq!(
+        (&file["name"], &file["version"], &file["whole"]),
+        (&json!("Ccm.dll"), &json!("2.0.1380.1125"), &json!(true))
+    );
+    assert_eq!(answer["platforms"][1]["delta_bytes"], file["baselines"][0]["delta"]);
+}
+
+#[test]
+fn a_delta_is_the_one_that_a_bundle_holds() {
+    let fixture = Fixture::new();
+    let built = fixture.build("Q252717.zip", &[]);
+    let mut total = 0;
+    for platform in ["i386", "alpha"] {
+        let (old, new) = (format!("baseline/{platform}/Ccm.dll"), format!("update/{platform}/CCM.DLL"));
+        let (status, answer) = fixture.json(&["delta", &old, &new, "--output", "patch"]);
+        assert_eq!((status, &answer["codec"]), (0, &json!("bsdiff")), "{answer:#}");
+        total += answer["size"].as_u64().unwrap();
+        assert!(fixture.get("patch").starts_with(b"BSDIFF40"));
+    }
+    assert_eq!(built["delta_bytes"], json!(total));
+    let (status, _) = fixture.json(&["delta", "update.toml", "update.toml", "-o", "p", "--codec", "full"]);
+    assert_eq!(status, REFUSED);
+}
+
+#[test]
+fn quiet_says_nothing_and_otherwise_progress_goes_to_standard_error() {
+    let fixture = Fixture::new();
+    let build = ["build", "update.toml", "--key", FIRST, "-o", "Q252717.zip"];
+    let output = fixture.run(&[&build[..], &["--quiet"]].concat());
+    assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty());
+    let output = fixture.run(&build);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.stdout.is_empty());
+    assert!(
+        said.contains("making deltas (2)") && said.contains("Q252717.zip: Q252717 revision 1, 4 files"),
+        "{said}"
+    );
+}

@@ -1,0 +1,13 @@
+//! Tests of the builder as a whole: recipes with their payloads, finished bundles, and the program itself.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests state facts: a broken one may panic"
+)]
+
+mod bundles;
+mod commands;
+mod findings;
+mod fixture;
+mod pe;

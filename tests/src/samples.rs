@@ -1,0 +1,201 @@
+//! The sample updates as a release engineer and a field admin meet them: keys, bundles, servers.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use qfe_patcher::bundle::keyring::KeyRing;
+use qfe_patcher::bundle::{Bundle, VerifiedBundle};
+use tempfile::TempDir;
+
+use crate::args;
+use crate::programs::{Run, builder, patcher};
+use crate::tree;
+
+/// A workshop with the generated samples, two keys, and the Q252717 bundle in both containers.
+#[derive(Debug)]
+pub struct Workshop {
+    folder: TempDir,
+}
+
+/// Returns the workshop of this process, made when it is first asked for.
+pub fn workshop() -> &'static Workshop {
+    static WORKSHOP: OnceLock<Workshop> = OnceLock::new();
+    WORKSHOP.get_or_init(Workshop::new)
+}
+
+impl Workshop {
+    fn new() -> Self {
+        let workshop = Self { folder: TempDir::new().expect("a temporary folder can be made") };
+        qfe_payloads::generate(&workshop.path("samples"), &["Q252717", "Q249077"], |_| {})
+            .expect("samples can be written");
+        for key in ["vendor", "second", "stranger"] {
+            workshop.make_key(key);
+        }
+        for ending in ["zip", "cab"] {
+            workshop.build("Q252717", &workshop.path(&format!("Q252717.{ending}")), &[]).succeeds();
+        }
+        workshop
+    }
+
+    /// Returns a path in the workshop.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Returns the folder of a sample: recipe, `update`, `baseline`.
+    pub fn sample(&self, id: &str) -> PathBuf {
+        self.path("samples").join(id)
+    }
+
+    /// Returns the vendor's public key.
+    pub fn public_key(&self) -> PathBuf {
+        self.path("vendor.pub")
+    }
+
+    /// Returns the Q252717 bundle as a zip.
+    pub fn bundle(&self) -> PathBuf {
+        self.path("Q252717.zip")
+    }
+
+    fn make_key(&self, name: &str) {
+        let (secret, public) = (self.path(&format!("{name}.key")), self.path(&format!("{name}.pub")));
+        builder(args!["keygen", "--secret", secret, "--public", public, "--no-password"]).succeeds();
+    }
+
+    /// Builds a sample with the vendor's key and these further arguments.
+    pub fn build(&self, id: &str, output: &Path, more: &[&str]) -> Run {
+        let recipe = self.sample(id).join("update.toml");
+        let mut args = args!["build", recipe, "--key", self.path("vendor.key"), "--output", output].to_vec();
+        args.extend(more.iter().map(Into::into));
+        builder(args)
+    }
+}
+
+/// A folder that looks like an SMS site server of one platform.
+#[derive(Debug)]
+pub struct Server {
+    folder: TempDir,
+    platform: &'static str,
+}
+
+impl Server {
+    /// Makes a site server with the baseline's files of a sample, and others beside them.
+    pub fn new(platform: &'static str) -> Self {
+        let server = Self { folder: TempDir::new().expect("a temporary folder can be made"), platform };
+        server.furnish(workshop());
+        server
+    }
+
+    fn furnish(&self, workshop: &Workshop) {
+        let bin = self.bin();
+        fs::create_dir_all(&bin).expect("a folder can be made");
+        for id in ["Q252717", "Q249077"] {
+            tree::copy(&workshop.sample(id).join("baseline").join(self.platform), &bin);
+        }
+        fs::create_dir_all(self.path("LOGS")).expect("a folder can be made");
+        fs::write(self.path("LOGS/sms.log"), "a log of the product\n").expect("a file can be written");
+        fs::write(bin.join("Hman.dll"), "a file that no update knows").expect("a file can be written");
+    }
+
+    /// Returns the server's folder.
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns a path below the server's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Returns the folder of its programs.
+    pub fn bin(&self) -> PathBuf {
+        self.folder.path().join("Bin").join(self.platform)
+    }
+
+    /// Returns the arguments of an apply of `bundle` to this server.
+    pub fn apply_args(&self, bundle: &Path) -> Vec<std::ffi::OsString> {
+        let keys = workshop().public_key();
+        args![
+            "apply",
+            bundle,
+            "--role",
+            "site-server",
+            "--target",
+            self.root(),
+            "--keys",
+            keys,
+            "--services",
+            "none",
+            "--assume-build",
+            "1380",
+            "--json"
+        ]
+        .to_vec()
+    }
+
+    /// Applies a bundle.
+    pub fn apply(&self, bundle: &Path) -> Run {
+        patcher(self.apply_args(bundle))
+    }
+
+    /// Runs a command of the patcher that takes nothing but the target.
+    pub fn run(&self, command: &str) -> Run {
+        patcher(args![command, "--target", self.root(), "--json"])
+    }
+}
+
+/// A small update of three text files for both platforms: `One.ini` and `Two.ini` have old states, `New.ini` is added.
+///
+/// Small enough to try every byte of its bundle and every effect of its runs.
+#[derive(Debug)]
+pub struct Tiny {
+    /// The bundle.
+    pub bundle: PathBuf,
+    /// Old contents by name.
+    pub old: BTreeMap<&'static str, Vec<u8>>,
+    /// New contents by name.
+    pub new: BTreeMap<&'static str, Vec<u8>>,
+}
+
+/// Returns the small update, built when it is first asked for.
+pub fn tiny() -> &'static Tiny {
+    static TINY: OnceLock<Tiny> = OnceLock::new();
+    TINY.get_or_init(|| {
+        let workshop = workshop();
+        let text = |name: &str, age: &str| format!("[{name}]\nage={age}\n").repeat(8).into_bytes();
+        let old = ["One.ini", "Two.ini"].map(|name| (name, text(name, "old")));
+        let new = ["One.ini", "Two.ini", "New.ini"].map(|name| (name, text(name, "new")));
+        let (old, new) = (BTreeMap::from(old), BTreeMap::from(new));
+        let folder = workshop.path("samples/T1");
+        for platform in ["i386", "alpha"] {
+            for (tree, files) in [("baseline", &old), ("update", &new)] {
+                let folder = folder.join(tree).join(platform);
+                fs::create_dir_all(&folder).expect("a folder can be made");
+                for (name, bytes) in files {
+                    fs::write(folder.join(name), bytes).expect("a file can be written");
+                }
+            }
+        }
+        let recipe = "id = 'T1'\ntitle = 'Three small files'\nrevision = 1\n\
+                      product = 'Systems Management Server 2.0'\nbuilds = [1380]\n\
+                      [payload]\ni386 = 'update/i386'\nalpha = 'update/alpha'\n\
+                      [[baseline]]\nname = 'old'\ni386 = 'baseline/i386'\nalpha = 'baseline/alpha'\n";
+        fs::write(folder.join("update.toml"), recipe).expect("a file can be written");
+        let bundle = workshop.path("T1.zip");
+        workshop.build("T1", &bundle, &[]).succeeds();
+        Tiny { bundle, old, new }
+    })
+}
+
+impl Tiny {
+    /// Opens the bundle and believes it by the vendor's key.
+    pub fn open(&self) -> VerifiedBundle {
+        let key = fs::read_to_string(workshop().public_key()).expect("the key is there");
+        let ring = KeyRing::new([("vendor.pub", key.as_str())], None).expect("it is a key");
+        let bytes = fs::read(&self.bundle).expect("the bundle is there");
+        Bundle::open(Cursor::new(bytes)).and_then(|bundle| bundle.verify(&ring)).expect("the bundle is good")
+    }
+}

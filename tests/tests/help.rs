@@ -1,0 +1,37 @@
+//! The manual as users see it: what `--help` prints, held against `tests/snapshots`.
+//!
+//! After a change on purpose: `QFE_BLESS=1 cargo test -p qfe-tests --test help`, and read the difference.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a broken test may panic, and tests tell what they explored or skipped"
+)]
+
+use std::fs;
+
+use qfe_tests::programs::{run, workspace};
+
+#[test]
+fn help_is_as_it_was_read_last() {
+    let commands = [
+        ("qfe-builder", ["", "keygen", "build", "sign", "inspect", "delta"].as_slice()),
+        ("qfe-patcher", ["", "verify", "apply", "rollback", "recover", "status", "delta"].as_slice()),
+    ];
+    for (program, commands) in commands {
+        let mut text = String::new();
+        for command in commands {
+            let args: Vec<&str> = [*command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
+            let help = run(program, &args).succeeds();
+            text.push_str(&format!("$ {program} {}\n{}\n", args.join(" "), help.stdout.replace(".exe", "")));
+        }
+        let path = workspace().join("tests/snapshots").join(format!("{program}.txt"));
+        if std::env::var_os("QFE_BLESS").is_some() {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, &text).unwrap();
+        }
+        let wanted = fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
+        assert!(text == wanted, "the help of {program} is not that of {}:\n{text}", path.display());
+    }
+}
