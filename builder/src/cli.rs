@@ -1,7 +1,7 @@
 //! The command line: one file for each subcommand, and the only place that prints.
 //!
 //! With `--json` exactly one object goes to standard output, whatever happens; everything for people goes to
-//! standard error. On failure its keys are `command`, `outcome` ("failed"), `code`, `error`, `causes` and `hints`;
+//! standard error. On failure its keys are those of [`Failure::json`];
 //! on success `command`, `outcome` and `code` (0) come with what each subcommand documents.
 
 use std::ffi::OsString;
@@ -9,10 +9,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use clap::{Parser, Subcommand};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use qfe_patcher::bundle::BundleError;
-use qfe_patcher::bundle::manifest::ManifestError;
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
 
@@ -63,7 +61,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage(&arguments, &error),
+        Err(error) => return qfe_patcher::cli::usage(&arguments, &error),
     };
     let (name, json) = cli.command.name_and_json();
     match cli.command.run() {
@@ -114,45 +112,10 @@ fn succeed(name: &str, json: bool, answer: Answer) -> i32 {
 fn fail(name: &str, json: bool, failure: &Failure) -> i32 {
     to_stderr(&format!("{failure}\n"));
     if json {
-        let mut messages = failure.messages().into_iter();
-        let error = messages.next().unwrap_or_default();
-        let object = json!({
-            "command": name,
-            "outcome": "failed",
-            "code": failure.code,
-            "error": error,
-            "causes": messages.collect::<Vec<_>>(),
-            "hints": failure.hints,
-        });
         // The failure has been told on standard error, and the exit status stays its own.
-        drop(to_stdout(&format!("{object}\n")));
+        drop(to_stdout(&format!("{}\n", failure.json(name))));
     }
     failure.code.status()
-}
-
-/// Ends a run whose command line cannot be understood, or that asks for help or version only.
-fn usage(arguments: &[OsString], error: &clap::Error) -> i32 {
-    if !error.use_stderr() {
-        let shown = to_stdout(&error.render().to_string());
-        return if shown.is_ok() { ExitCode::Success.status() } else { ExitCode::Failed.status() };
-    }
-    let text = error.render().to_string();
-    to_stderr(&text);
-    if arguments.iter().any(|argument| argument == "--json") {
-        let known = ["keygen", "build", "sign", "inspect", "delta"];
-        let command = arguments.get(1).and_then(|word| known.into_iter().find(|known| word == known));
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let object = json!({
-            "command": command,
-            "outcome": "failed",
-            "code": ExitCode::BadCommandLine,
-            "error": lines.next().unwrap_or_default().trim_start_matches("error: "),
-            "causes": [],
-            "hints": lines.collect::<Vec<_>>(),
-        });
-        drop(to_stdout(&format!("{object}\n")));
-    }
-    ExitCode::BadCommandLine.status()
 }
 
 fn to_stdout(text: &str) -> io::Result<()> {
@@ -234,28 +197,6 @@ fn sign_failure(error: SignError) -> Failure {
     };
     let failure = Failure::new(ExitCode::Untrusted, error);
     if hint.is_empty() { failure } else { failure.hint(hint) }
-}
-
-fn bundle_failure(error: BundleError) -> Failure {
-    use qfe_patcher::bundle::container::ContainerError;
-    let code = match &error {
-        BundleError::Container(ContainerError::Read(_) | ContainerError::UnknownKind { .. }) => {
-            ExitCode::BundleUnreadable
-        }
-        BundleError::Manifest(ManifestError::Trust(_)) => ExitCode::Untrusted,
-        BundleError::Manifest(ManifestError::NewerFormat { .. } | ManifestError::UnknownWord { .. }) => {
-            ExitCode::NewerPatcher
-        }
-        BundleError::Delta { .. } | BundleError::WrongResult { .. } => ExitCode::DeltaInvalid,
-        BundleError::Container(_)
-        | BundleError::Manifest(ManifestError::Form(_) | ManifestError::Contradiction(_))
-        | BundleError::SignatureText { .. }
-        | BundleError::TooManySignatures { .. }
-        | BundleError::Unlisted { .. }
-        | BundleError::Differs { .. }
-        | BundleError::NoWay { .. } => ExitCode::BundleMalformed,
-    };
-    Failure::new(code, error)
 }
 
 /// Largest bundle that is read whole.

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand, and the only place that prints.
 
-use clap::error::ErrorKind;
+use std::ffi::OsString;
+
 use clap::{Parser, Subcommand};
 use serde_json::Value;
 
@@ -48,11 +49,12 @@ struct Done {
     json: Value,
 }
 
-/// Runs the program on the process's arguments and returns its exit status.
-pub fn main() -> i32 {
-    let cli = match Cli::try_parse() {
+/// Runs the program on its arguments, the first being its own name, and returns its exit status.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&arguments, &error),
     };
     match cli.command {
         Command::Verify(args) => end("verify", &args.output.console(), |console| verify::run(&args, console)),
@@ -70,14 +72,24 @@ pub fn main() -> i32 {
     }
 }
 
-/// Prints help, the version, or what is wrong with the arguments.
-pub fn usage(error: &clap::Error) -> i32 {
-    // The terminal is gone where this fails, and there is nobody to tell.
-    drop(error.print());
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::Success.status(),
-        _ => ExitCode::BadCommandLine.status(),
+/// Ends a run whose command line cannot be understood, or that asks for help or the version only.
+///
+/// Both programs use it. With `--json` among the arguments the refusal is a JSON object as well.
+pub fn usage(arguments: &[OsString], error: &clap::Error) -> i32 {
+    let text = error.render().to_string();
+    let console = Console::new(arguments.iter().any(|argument| argument == "--json"), false);
+    if !error.use_stderr() {
+        console.result(text.trim_end());
+        return ExitCode::Success.status();
     }
+    console.alert(text.trim_end());
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let mut failure = Failure::new(ExitCode::BadCommandLine, message);
+    failure.hints = lines.map(str::to_owned).collect();
+    let command = arguments.get(1).and_then(|word| word.to_str()).filter(|word| !word.starts_with('-'));
+    console.json(&failure.json(command.unwrap_or_default()));
+    failure.code.status()
 }
 
 /// Runs a command and reports how it ended.

@@ -19,14 +19,19 @@ pub fn folder() -> &'static Path {
                 .is_some_and(|name| name == OsStr::new("debug") || name == OsStr::new("release"))
         };
         let folder = own.ancestors().find(is_profile).expect("cargo builds into debug or release").to_owned();
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "--package", "qfe-builder", "--package", "qfe-patcher"]);
-        if folder.ends_with("release") {
-            cargo.arg("--release");
+        // One at a time: built together, each would get the other's features of their dependencies.
+        for package in ["qfe-builder", "qfe-patcher"] {
+            let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            cargo.args(["build", "--quiet", "--package", package]);
+            if folder.ends_with("release") {
+                cargo.arg("--release");
+            }
+            cargo
+                .current_dir(workspace())
+                .env("CARGO_TARGET_DIR", folder.parent().expect("it is below target"));
+            let status = cargo.status().expect("cargo runs");
+            assert!(status.success(), "cargo could not build {package}");
         }
-        cargo.current_dir(workspace()).env("CARGO_TARGET_DIR", folder.parent().expect("it is below target"));
-        let status = cargo.status().expect("cargo runs");
-        assert!(status.success(), "cargo could not build the programs");
         folder
     })
 }

@@ -14,7 +14,7 @@ use qfe_patcher::delta::Codec;
 use qfe_patcher::digest::Digest;
 use qfe_patcher::exit::ExitCode;
 
-use super::{Answer, MAX_TEXT, bundle_failure, keys, output_failure, read_text, refuse, sign_failure};
+use super::{Answer, MAX_TEXT, keys, output_failure, read_text, refuse, sign_failure};
 use crate::build::finding::{Finding, Findings};
 use crate::build::prove::{ProofError, prove};
 use crate::build::{BuildError, Built, Options, Shape, build};
@@ -130,7 +130,7 @@ impl BuildArgs {
         let profile = profile(&recipe, base)?;
         let signing = keys::signing_keys(&self.key, &self.password_file)?;
         let own_ring = sign::key_ring(&signing).map_err(sign_failure)?;
-        let given_ring = self.keys.as_deref().map(keys::key_ring).transpose()?;
+        let given_ring = self.keys.as_deref().map(qfe_patcher::cli::keys::load).transpose()?;
 
         let progress = fitting(self.quiet);
         let built = build(&recipe, &profile, base, &options, &signing, progress.as_ref());
@@ -210,7 +210,7 @@ fn write(output: &Path, built: &Built, rings: &[&KeyRing], progress: &dyn Progre
 fn proof_failure(error: ProofError) -> Failure {
     match error {
         ProofError::Refused(error) => {
-            let failure = bundle_failure(error);
+            let failure = Failure::from(error);
             match failure.code {
                 ExitCode::Untrusted => {
                     failure.hint("the keys given by --key do not satisfy the key ring given by --keys")

@@ -10,7 +10,7 @@ use qfe_patcher::bundle::Bundle;
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
 
-use super::{Answer, ReadError, bundle_failure};
+use super::{Answer, ReadError};
 use crate::inspect::inspect;
 
 /// Shows what a bundle holds and for whom
@@ -40,8 +40,8 @@ impl InspectArgs {
         };
         let file = File::open(&self.bundle).map_err(unreadable)?;
         let size = file.metadata().map_err(unreadable)?.len();
-        let bundle = Bundle::open(BufReader::new(file)).map_err(bundle_failure)?;
-        let inspection = inspect(&bundle, size).map_err(bundle_failure)?;
+        let bundle = Bundle::open(BufReader::new(file)).map_err(Failure::from)?;
+        let inspection = inspect(&bundle, size).map_err(Failure::from)?;
         let mut value =
             serde_json::to_value(&inspection).map_err(|error| Failure::new(ExitCode::Failed, error))?;
         if let Some(object) = value.as_object_mut() {

@@ -1,14 +1,12 @@
 //! Keys and passwords from the command line: files, folders, and the terminal.
 
-use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use qfe_patcher::bundle::keyring::{KeyRing, POLICY_FILE};
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
 
-use super::{MAX_TEXT, ReadError, read_text, sign_failure};
+use super::{ReadError, read_text, sign_failure};
 use crate::sign::{self, SigningKey};
 
 /// Largest key or password file.
@@ -49,34 +47,5 @@ pub(super) fn on_terminal() -> bool {
 pub(super) fn ask(prompt: &str) -> Result<String, Failure> {
     rpassword::prompt_password(prompt).map_err(|source| {
         Failure::new(ExitCode::Untrusted, ReadError { path: "the password".to_owned(), source })
-    })
-}
-
-/// Reads a public key file, or a folder of them with its policy.
-pub(super) fn key_ring(path: &Path) -> Result<KeyRing, Failure> {
-    let mut files = Vec::new();
-    let mut policy = None;
-    if path.is_dir() {
-        let unreadable = |source| {
-            Failure::new(ExitCode::BundleUnreadable, ReadError { path: path.display().to_string(), source })
-        };
-        for entry in fs::read_dir(path).map_err(unreadable)? {
-            let file = entry.map_err(unreadable)?.path();
-            if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("pub")) {
-                files.push(file);
-            } else if file.file_name().is_some_and(|name| name == POLICY_FILE) {
-                policy = Some(read_text(&file, MAX_TEXT)?);
-            }
-        }
-        files.sort();
-    } else {
-        files.push(path.to_owned());
-    }
-    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    let texts = files.iter().map(|file| read_text(file, MAX_KEY)).collect::<Result<Vec<_>, _>>()?;
-    let keys = names.iter().map(String::as_str).zip(texts.iter().map(String::as_str));
-    KeyRing::new(keys, policy.as_deref()).map_err(|error| {
-        Failure::new(ExitCode::Untrusted, error)
-            .hint("--keys names a public key file, or a folder of *.pub files with an optional keyring.toml")
     })
 }

@@ -160,7 +160,7 @@ impl Fixture {
     }
 }
 
-pub(crate) fn run_in(folder: &Path, arguments: &[&str]) -> Output {
+fn run_in(folder: &Path, arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_qfe-builder");
     Command::new(program)
         .args(arguments)

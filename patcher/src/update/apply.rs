@@ -165,10 +165,10 @@ fn prepare(
         format!("Target: {} ({}, {})", target.path().display(), begin.role, begin.platform),
         format!("Signed by: {}", begin.signers.join(", ")),
     ] {
-        recorder.tell(&Event::Head(line));
+        recorder.log(&line);
     }
     for note in &plan.notes {
-        recorder.tell(&Event::Warning(note.clone()));
+        recorder.log(&format!("Note: {note}"));
     }
     Ok(())
 }

@@ -18,8 +18,6 @@ pub enum Event<'a> {
         /// How it was made.
         made: Made,
     },
-    /// A line of the log's head.
-    Head(String),
     /// An old file is safe.
     BackedUp(&'a TargetPath),
     /// A file was replaced or added.
@@ -53,7 +51,6 @@ impl fmt::Display for Event<'_> {
         match self {
             Self::Staged { to, made: Made::ByDelta } => write!(f, "Staged: {to} (by delta)"),
             Self::Staged { to, made: Made::Whole } => write!(f, "Staged: {to} (whole file)"),
-            Self::Head(line) => f.write_str(line),
             Self::BackedUp(to) => write!(f, "File Backup: {to}"),
             Self::Replaced { to, old, new } => {
                 write!(f, "File Overwrite: {to} {} -> {}", version(old), version(new))
@@ -91,10 +88,17 @@ impl<'a> Recorder<'a> {
         self.log = Some(log);
     }
 
-    /// Tells of an event. A log that fails in the middle of a run is dropped with a warning: the run is what counts.
+    /// Tells of an event.
     pub(super) fn tell(&mut self, event: &Event<'_>) {
         self.observer.tell(event);
-        let failed = self.log.as_ref().and_then(|log| self.host.log(log, &event.to_string()).err());
+        self.log(&event.to_string());
+    }
+
+    /// Adds a line to the log alone, if there is one.
+    ///
+    /// A log that fails in the middle of a run is dropped with a warning: the run is what counts.
+    pub(super) fn log(&mut self, line: &str) {
+        let failed = self.log.as_ref().and_then(|log| self.host.log(log, line).err());
         if let Some(error) = failed {
             self.log = None;
             self.observer.tell(&Event::Warning(format!("{error}; the run goes on without it")));
