@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crate::bundle::BundleError;
 use crate::host::{Host, HostError, Lock};
+use crate::name::UpdateId;
 use crate::target_path::{TargetPath, UnsafePath};
 
 pub mod apply;
@@ -79,6 +80,9 @@ pub enum UpdateError {
         /// What it must be.
         wanted: String,
     },
+    /// A run of another process was interrupted just now.
+    #[error("a run of {0} was interrupted while this one was prepared")]
+    Interrupted(UpdateId),
     /// Files were changed by something else since the run.
     #[error("files were changed by something else since: {}", .0.join("; "))]
     Foreign(Vec<String>),

@@ -25,15 +25,20 @@ use crate::update::{Event, Observer, apply, facts};
 /// Finishes an interrupted run first, then checks everything, then changes everything or nothing. The old files
 /// are kept in the target's folder $NtUninstall<number>$.
 ///
-/// Example: qfe-patcher apply E:\Q252717.zip --role site-server --target D:\Sms --keys vendor.pub --services manual
-/// --assume-build 1380
+/// JSON: command, outcome ("changed" or "already-current"), code, id, revision, target, role, platform, dry_run,
+/// assumed_build, signers, recovered (each: id, run, did), files (each: path, decision, found_version, found_sha256,
+/// wanted_version), notes, before, after. A refusal or failure, of any command: command, outcome ("refused" or "failed"),
+/// code, error, causes, findings (each: kind, subject, found, wanted, remedy), hints.
 #[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Example:\n  qfe-patcher apply E:\\Q252717.zip --role site-server --target D:\\Sms --keys vendor.pub --services manual --assume-build 1380"
+)]
 pub(super) struct ApplyArgs {
     /// The bundle
     bundle: PathBuf,
     /// The part the target plays: site-server, sql-monitor, provider, console
     #[arg(long, required_unless_present = "help_roles")]
-    role: Option<String>,
+    role: Option<Role>,
     /// The folder to update
     #[arg(long, value_name = "DIR", required_unless_present = "help_roles")]
     target: Option<PathBuf>,
@@ -42,7 +47,7 @@ pub(super) struct ApplyArgs {
     keys: Option<PathBuf>,
     /// i386 or alpha; without it, what the files of the target are for
     #[arg(long)]
-    platform: Option<String>,
+    platform: Option<Platform>,
     /// Show what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -92,17 +97,15 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut ExtraLog) -> Resu
     let missing = |name: &str| bad_command(format!("{name} is missing"));
     let target_path = args.target.as_deref().ok_or_else(|| missing("--target"))?;
     let keys = args.keys.as_deref().ok_or_else(|| missing("--keys"))?;
-    let role = args.role.as_deref().ok_or_else(|| missing("--role"))?;
-    let role: Role = role.parse().map_err(|error| Failure::new(ExitCode::BadCommandLine, error))?;
-    let platform = args.platform.as_deref().map(str::parse::<Platform>).transpose();
-    let platform = platform.map_err(|error| Failure::new(ExitCode::BadCommandLine, error))?;
+    let role = args.role.clone().ok_or_else(|| missing("--role"))?;
 
     let mut bundle = verify::open(&args.bundle, keys)?;
     let manifest = bundle.manifest().clone();
     let services = services(args, manifest.role(&role))?;
     check_gates(args, &manifest)?;
     let unknown = if args.replace_unknown { UnknownFiles::Replace } else { UnknownFiles::Refuse };
-    let request = Request { role, platform, assumed_build: args.assume_build, unknown, services };
+    let request =
+        Request { role, platform: args.platform, assumed_build: args.assume_build, unknown, services };
 
     let target = TargetRoot::open(&Disk, target_path)?;
     // A bundle that is damaged anywhere is refused, also where this target would not need that part.

@@ -70,6 +70,7 @@ fn of_update(error: &UpdateError) -> ExitCode {
         UpdateError::State(error) => of_state(error),
         UpdateError::Bundle(error) => of_bundle(error),
         UpdateError::Log(_) => ExitCode::LogUnwritable,
+        UpdateError::Interrupted(_) => ExitCode::Busy,
         UpdateError::Journal(_) | UpdateError::Json(_) | UpdateError::Changed { .. } => ExitCode::Failed,
         UpdateError::Backup { .. } | UpdateError::Foreign(_) => ExitCode::RollbackFailed,
     }

@@ -17,8 +17,9 @@ use crate::host::{Attributes, Disk, Files, Host};
 ///
 /// Takes what `qfe-builder delta` and the stock `bsdiff` make. Never replaces a file.
 ///
-/// Example: qfe-patcher delta Ccm.dll Ccm.bsdiff --output New\Ccm.dll
+/// JSON: command, outcome ("done"), code, codec, size, sha256.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Example:\n  qfe-patcher delta Ccm.dll Ccm.bsdiff --output New\\Ccm.dll")]
 pub(super) struct DeltaArgs {
     /// The old file
     old: PathBuf,

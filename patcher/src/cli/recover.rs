@@ -15,8 +15,10 @@ use crate::update::{Event, Observer};
 
 /// Finishes or undoes a run that was interrupted (apply does it by itself)
 ///
-/// Example: qfe-patcher recover --target D:\Sms
+/// JSON: command, outcome ("changed" or "already-current"), code, target, recovered (each: id, run, did: "discarded",
+/// "rolled-back" or "completed").
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Example:\n  qfe-patcher recover --target D:\\Sms")]
 pub(super) struct RecoverArgs {
     /// The folder that was being updated
     #[arg(long, value_name = "DIR")]

@@ -19,11 +19,12 @@ use crate::update::target::TargetRoot;
 ///
 /// Updates are taken back in reverse order of installing. The backup is kept.
 ///
-/// Example: qfe-patcher rollback --target D:\Sms Q252717
+/// JSON: command, outcome ("changed"), code, id, target, dry_run, files (each: path, was_sha256, now_sha256).
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Example:\n  qfe-patcher rollback --target D:\\Sms Q252717")]
 pub(super) struct RollbackArgs {
     /// The update; without it, the one installed last
-    id: Option<String>,
+    id: Option<UpdateId>,
     /// The folder that was updated
     #[arg(long, value_name = "DIR")]
     target: PathBuf,
@@ -35,14 +36,12 @@ pub(super) struct RollbackArgs {
 }
 
 pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Done, Failure> {
-    let id = args.id.as_deref().map(str::parse::<UpdateId>).transpose();
-    let id = id.map_err(|error| Failure::new(ExitCode::BadCommandLine, error))?;
     let target = TargetRoot::open(&Disk, &args.target)?;
     let plan = if args.dry_run {
-        rollback::plan(&Disk, target, id.as_ref())?
+        rollback::plan(&Disk, target, args.id.as_ref())?
     } else {
         recover(&Disk, target, &mut Teller(console))?;
-        rollback::rollback(&Disk, target, id.as_ref(), &mut Teller(console))?
+        rollback::rollback(&Disk, target, args.id.as_ref(), &mut Teller(console))?
     };
     show(&plan, args.dry_run, console);
     let files: Vec<_> = plan

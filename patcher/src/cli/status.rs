@@ -15,8 +15,11 @@ use crate::version::FileVersion;
 
 /// Shows which updates are installed, with every file hashed again from the disk
 ///
-/// Example: qfe-patcher status --target D:\Sms
+/// JSON: command, outcome ("done"), code, target, updates (each: id, state: "installed", "rolled-back" or "interrupted",
+/// revision, title, role, platform, sequence, applied_at, assumed_build, files (each: path, state: "as-installed",
+/// "changed", "newer", "old" or "missing", installed_version, installed_sha256, found_version, found_sha256)).
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Example:\n  qfe-patcher status --target D:\\Sms")]
 pub(super) struct StatusArgs {
     /// The folder
     #[arg(long, value_name = "DIR")]

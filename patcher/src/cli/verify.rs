@@ -16,8 +16,9 @@ use crate::host::{Disk, Files, Kind};
 
 /// Checks a bundle: signatures, the digest of every member, and every delta whose old file is at hand
 ///
-/// Example: qfe-patcher verify Q252717.zip --keys vendor.pub --baseline D:\Old
+/// JSON: command, outcome ("verified"), code, id, revision, signers, manifest_sha256, members, deltas, deltas_decoded.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Example:\n  qfe-patcher verify Q252717.zip --keys vendor.pub --baseline D:\\Old")]
 pub(super) struct VerifyArgs {
     /// The bundle
     bundle: PathBuf,

@@ -21,6 +21,7 @@ use super::{UpdateError, lock};
 use crate::bundle::VerifiedBundle;
 use crate::bundle::manifest::{FileEntry, MAX_MEMBER};
 use crate::host::{Attributes, Host, HostError};
+use crate::name::UpdateId;
 
 /// Why an apply did not come to its end, and what the target is now.
 #[derive(Debug, thiserror::Error)]
@@ -62,10 +63,10 @@ pub fn apply(
     observer: &mut dyn Observer,
 ) -> Result<(), ApplyError> {
     let _held = lock(host, target)?;
-    let folder = state_folder(host, target, bundle)?;
+    let (folder, sequence) = records(host, target, &bundle.manifest().id)?;
     let mut recorder = Recorder::new(host, observer);
     let mut run = Run::new(&folder.path, folder.next_number());
-    let begin = begin(host, bundle, plan, assumed_build);
+    let begin = begin(host, bundle, plan, assumed_build, sequence);
     if let Err(error) = prepare(host, target, bundle, plan, &begin, &mut run, source, &mut recorder) {
         recorder.tell(&Event::Aborted(error.to_string()));
         // The first error is what the user must hear of; what this leaves, recovery removes.
@@ -81,22 +82,35 @@ pub fn apply(
     }
 }
 
-/// Finds the update's records in the target, or where they will be.
-fn state_folder(
+/// Finds the update's records in the target, or where they will be, and the sequence number of the next run.
+///
+/// The target is locked by now: a run that is not at rest was interrupted since it was looked at.
+fn records(
     host: &dyn Host,
     target: TargetRoot<'_>,
-    bundle: &VerifiedBundle,
-) -> Result<StateFolder, UpdateError> {
-    let id = &bundle.manifest().id;
-    let known = state::scan(host, target)?.into_iter().find(|folder| folder.id == *id);
-    Ok(known.unwrap_or_else(|| StateFolder {
+    id: &UpdateId,
+) -> Result<(StateFolder, u32), UpdateError> {
+    let states = state::scan(host, target)?;
+    if let Some(other) = states.iter().find(|folder| folder.runs.iter().any(Run::is_interrupted)) {
+        return Err(UpdateError::Interrupted(other.id.clone()));
+    }
+    let sequence = states.iter().map(StateFolder::last_sequence).max().unwrap_or(0).saturating_add(1);
+    let known = states.into_iter().find(|folder| folder.id == *id);
+    let folder = known.unwrap_or_else(|| StateFolder {
         id: id.clone(),
         path: StateFolder::path_of(target, id),
         runs: Vec::new(),
-    }))
+    });
+    Ok((folder, sequence))
 }
 
-fn begin(host: &dyn Host, bundle: &VerifiedBundle, plan: &Plan, assumed_build: Option<u16>) -> Begin {
+fn begin(
+    host: &dyn Host,
+    bundle: &VerifiedBundle,
+    plan: &Plan,
+    assumed_build: Option<u16>,
+    sequence: u32,
+) -> Begin {
     let manifest = bundle.manifest();
     let steps = plan.changes().filter_map(|step| {
         let entry = manifest.files.get(step.file)?;
@@ -122,7 +136,7 @@ fn begin(host: &dyn Host, bundle: &VerifiedBundle, plan: &Plan, assumed_build: O
         role: plan.role.clone(),
         platform: plan.platform,
         assumed_build,
-        sequence: plan.sequence,
+        sequence,
         at: utc(host.now()),
         log: manifest.log.clone(),
         steps: steps.collect(),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::target::TargetRoot;
 use crate::bundle::Made;
 use crate::host::Host;
 use crate::target_path::TargetPath;
@@ -86,6 +87,16 @@ impl<'a> Recorder<'a> {
     /// Writes to this log from now on.
     pub(super) fn set_log(&mut self, log: PathBuf) {
         self.log = Some(log);
+    }
+
+    /// Writes to the log at this path of the target from now on, if it leads to one.
+    pub(super) fn open_log(&mut self, target: TargetRoot<'_>, log: &TargetPath) {
+        match target.locate(self.host, log) {
+            Ok(place) => self.log = Some(place.full),
+            Err(error) => {
+                self.observer.tell(&Event::Warning(format!("{error}; the run goes on without a log")))
+            }
+        }
     }
 
     /// Tells of an event.

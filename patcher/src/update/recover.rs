@@ -98,7 +98,7 @@ fn recover_run(
     let found = run.phase();
     let did = Remedy::of(found);
     if let Some(begin) = run.begin() {
-        recorder.set_log(target.locate(host, &begin.log)?.full);
+        recorder.open_log(target, &begin.log);
     }
     match did {
         Remedy::Discarded => abandon(host, &mut run)?,

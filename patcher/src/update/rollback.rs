@@ -105,7 +105,7 @@ pub fn plan(
         return Err(RollbackError::NotInstalled { wanted, target: target.path().to_owned(), installed });
     };
     let later = installed.split_off(position + 1);
-    let Some(folder) = installed.pop() else { return Err(UpdateError::Foreign(Vec::new()).into()) };
+    let folder = installed.remove(position);
     if !later.is_empty() {
         return Err(RollbackError::Order { id: folder.id, later: names(&later) });
     }
@@ -166,7 +166,7 @@ pub fn rollback(
     let mut runs: Vec<Run> = folder.committed().cloned().collect();
     while let Some(mut run) = runs.pop() {
         let Some(begin) = run.begin().cloned() else { continue };
-        recorder.set_log(target.locate(host, &begin.log)?.full);
+        recorder.open_log(target, &begin.log);
         undo(host, target, &folder, &mut run, "asked by the user", &known, &mut recorder).map_err(
             |source| {
                 let (id, backup) = (folder.id.clone(), run.backup());

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::{Decision, FindingKind, Reason, Request, Services, UnknownFiles, decide};
+use crate::bundle::manifest::Manifest;
+use crate::digest::Digest;
 use crate::host::Memory;
-use crate::platform::Machine;
-use crate::update::facts::{FileFact, Present};
+use crate::platform::{Machine, Platform};
+use crate::update::facts::{Facts, FileFact, Present};
 use crate::update::target::TargetRoot;
 
 /// A manifest with one file for both platforms, `New` being its contents; `lean` leaves the payload out.

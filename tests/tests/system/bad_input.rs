@@ -1,11 +1,4 @@
 //! Bad input, as its user meets it: the exit code and message of the table, and an untouched target.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a broken test may panic, and tests tell what they explored or skipped"
-)]
 
 use std::fs;
 use std::io::{Cursor, Read, Write};

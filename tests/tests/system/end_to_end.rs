@@ -1,11 +1,4 @@
 //! The main job, on both platforms and in both containers: applied, seen, taken back.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a broken test may panic, and tests tell what they explored or skipped"
-)]
 
 use std::collections::BTreeMap;
 use std::fs;

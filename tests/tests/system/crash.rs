@@ -1,13 +1,6 @@
 //! Crashes and failures at every effect of apply, rollback and recovery: exactly old or exactly new.
 //!
 //! Runs on files in memory, where a kill keeps what was done before it. (Power loss is another model.)
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a broken test may panic, and tests tell what they explored or skipped"
-)]
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,13 +1,6 @@
 //! The manual as users see it: what `--help` prints, held against `tests/snapshots`.
 //!
-//! After a change on purpose: `QFE_BLESS=1 cargo test -p qfe-tests --test help`, and read the difference.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a broken test may panic, and tests tell what they explored or skipped"
-)]
+//! After a change on purpose: `QFE_BLESS=1 cargo test -p qfe-tests help`, and read the difference.
 
 use std::fs;
 

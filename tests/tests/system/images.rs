@@ -1,11 +1,4 @@
 //! The PE reader on whole images of both machines.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a broken test may panic, and tests tell what they explored or skipped"
-)]
 
 use qfe_patcher::image::Image;
 use qfe_payloads::{Tree, updates};

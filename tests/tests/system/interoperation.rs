@@ -1,11 +1,4 @@
 //! What we write is read by the field's own tools, and the other way round.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a broken test may panic, and tests tell what they explored or skipped"
-)]
 
 use std::fs;
 use std::path::Path;

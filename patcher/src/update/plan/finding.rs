@@ -1,0 +1,49 @@
+//! Findings: what forbids a run.
+
+use std::fmt;
+
+/// What kind of thing forbids a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FindingKind {
+    /// The target is of another platform than the files.
+    WrongPlatform,
+    /// A newer revision of the update is installed.
+    Downgrade,
+    /// The target is not what the update is for.
+    WrongTarget,
+    /// An old file that no baseline knows.
+    UnknownOldFile,
+}
+
+impl FindingKind {
+    /// Returns the word for it in results.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::WrongPlatform => "wrong-platform",
+            Self::Downgrade => "downgrade",
+            Self::WrongTarget => "wrong-target",
+            Self::UnknownOldFile => "unknown-old-file",
+        }
+    }
+}
+
+/// Something that forbids a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of thing it is.
+    pub kind: FindingKind,
+    /// What it is about.
+    pub subject: String,
+    /// What was found.
+    pub found: String,
+    /// What is wanted.
+    pub wanted: String,
+    /// What the admin can do.
+    pub remedy: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: found {}, wanted {}", self.subject, self.found, self.wanted)
+    }
+}

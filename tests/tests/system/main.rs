@@ -1,0 +1,14 @@
+//! Tests that span both programs, run as their users run them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a broken test may panic, and tests tell what they explored or skipped"
+)]
+
+mod bad_input;
+mod crash;
+mod end_to_end;
+mod help;
+mod images;
+mod interoperation;
