@@ -33,6 +33,7 @@ use facts::FactsError;
 use journal::JournalError;
 use state::{LOCK_NAME, StateError};
 use target::{TargetError, TargetRoot};
+use undo::UndoError;
 
 /// Why something about an update failed.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +101,14 @@ impl From<FactsError> for UpdateError {
 impl From<UnsafePath> for UpdateError {
     fn from(error: UnsafePath) -> Self {
         TargetError::from(error).into()
+    }
+}
+
+impl From<UndoError> for UpdateError {
+    fn from(error: UndoError) -> Self {
+        match error {
+            UndoError::Untouched(error) | UndoError::PutForward(error) | UndoError::Stuck(error) => error,
+        }
     }
 }
 

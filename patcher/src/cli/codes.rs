@@ -167,6 +167,7 @@ impl From<RollbackError> for Failure {
             RollbackError::NotInstalled { .. } => ExitCode::NotInstalled,
             RollbackError::Order { .. } | RollbackError::Stale { .. } => ExitCode::UndoOrder,
             RollbackError::Unchanged(error) => of_update(error),
+            RollbackError::StillInstalled { .. } => ExitCode::Failed,
             RollbackError::Stuck { .. } => ExitCode::RollbackFailed,
         };
         failure(code, error)

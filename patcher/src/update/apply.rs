@@ -16,7 +16,7 @@ use super::run::{abandon, ensure_folder, finish};
 use super::state::{self, Run, StateFolder};
 use super::target::{Place, TargetRoot};
 use super::timestamp::utc;
-use super::undo::{changed, digest_at, undo};
+use super::undo::{Undo, changed, digest_at};
 use super::{UpdateError, lock};
 use crate::bundle::VerifiedBundle;
 use crate::bundle::manifest::{FileEntry, MAX_MEMBER};
@@ -292,17 +292,23 @@ fn give_up(
     recorder: &mut Recorder<'_>,
 ) -> ApplyError {
     recorder.tell(&Event::Aborted(cause.to_string()));
-    let undone = if run.begin().is_some() {
-        undo(host, target, folder, &mut run, &cause.to_string(), &BTreeSet::new(), recorder)
-    } else {
-        // Not even the first record is there: the target is untouched.
-        abandon(host, &mut run).map_err(UpdateError::from)
-    };
-    match undone {
-        Ok(()) => {
-            recorder.tell(&Event::Ended(format!("Rollback Completed: {}", folder.id)));
-            ApplyError::RolledBack { source: cause }
-        }
-        Err(source) => ApplyError::Stuck { cause: cause.to_string(), backup: run.backup(), source },
+    if run.begin().is_none() {
+        // Not even the first record is there: the target is untouched. What this leaves, recovery removes.
+        drop(abandon(host, &mut run));
+        return ApplyError::RolledBack { source: cause };
     }
+    let undo = Undo { host, target, folder, known: &BTreeSet::new() };
+    match undo.run(&mut run, &cause.to_string(), recorder) {
+        Ok(()) => recorder.tell(&Event::Ended(format!("Rollback Completed: {}", folder.id))),
+        // Only the records lag behind, as on a disk without a byte left; recovery completes them.
+        Err(error) if undo.is_undone(&run) => {
+            let warning = format!("{}; run `recover` to complete the records", UpdateError::from(error));
+            recorder.tell(&Event::Warning(warning));
+        }
+        Err(error) => {
+            let (cause, backup) = (cause.to_string(), run.backup());
+            return ApplyError::Stuck { cause, backup, source: error.into() };
+        }
+    }
+    ApplyError::RolledBack { source: cause }
 }

@@ -16,7 +16,8 @@
 //!
 //! # Order of records
 //! `begin`, then for each file `intent`, `done`; then `commit`. An undo appends `undo`, and at its end
-//! `rolled-back`, wherever the run had come to.
+//! `rolled-back`, wherever the run had come to; or `commit` again where the undo of a committed run failed and
+//! was itself undone.
 
 use serde::{Deserialize, Serialize};
 
@@ -227,6 +228,7 @@ impl Journal {
             (Phase::Open, Record::Commit { .. } | Record::Undo { .. }) => true,
             (Phase::Committed, Record::Undo { .. }) => true,
             (Phase::Undoing, Record::RolledBack { .. }) => true,
+            (Phase::Undoing, Record::Commit { .. }) => self.committed_at().is_some(),
             _ => false,
         }
     }
@@ -265,7 +267,7 @@ impl Journal {
 
     /// Returns when the run was committed.
     pub fn committed_at(&self) -> Option<&str> {
-        self.records.iter().find_map(|record| match record {
+        self.records.iter().rev().find_map(|record| match record {
             Record::Commit { at } => Some(at.as_str()),
             _ => None,
         })

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::recorder::{Event, Observer, Recorder};
 use super::run::{abandon, finish};
-use super::state::{self, Phase, Run, StateFolder};
+use super::state::{self, LOCK_NAME, Phase, Run, StateFolder};
 use super::target::TargetRoot;
-use super::undo::undo;
+use super::undo::Undo;
 use super::{UpdateError, lock};
 use crate::host::{Files, Host};
 use crate::name::UpdateId;
@@ -68,13 +68,15 @@ pub fn interrupted(files: &dyn Files, target: TargetRoot<'_>) -> Result<Vec<Reco
     Ok(all.filter(|(_, run)| run.is_interrupted()).map(describe).collect())
 }
 
-/// Finishes or undoes every interrupted run, newest first; does nothing, and takes no lock, where there is none.
+/// Finishes or undoes every interrupted run, newest first; where there is none, takes no lock and does nothing.
 pub fn recover(
     host: &dyn Host,
     target: TargetRoot<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Recovered>, UpdateError> {
-    if interrupted(host, target)?.is_empty() {
+    // A lock that a killed run left behind is taken over and so removed.
+    let left_lock = host.stat(&target.path().join(LOCK_NAME))?.is_some();
+    if interrupted(host, target)?.is_empty() && !left_lock {
         return Ok(Vec::new());
     }
     let _held = lock(host, target)?;
@@ -103,7 +105,8 @@ fn recover_run(
     match did {
         Remedy::Discarded => abandon(host, &mut run)?,
         Remedy::RolledBack => {
-            undo(host, target, folder, &mut run, "the run was interrupted", &BTreeSet::new(), recorder)?;
+            let undo = Undo { host, target, folder, known: &BTreeSet::new() };
+            undo.run(&mut run, "the run was interrupted", recorder)?;
             recorder.tell(&Event::Ended(format!("Rollback Completed: {}", folder.id)));
         }
         Remedy::Completed => finish(host, folder, &mut run)?,

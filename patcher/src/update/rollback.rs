@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::recorder::{Event, Observer, Recorder};
 use super::state::{self, Run, StateFolder};
 use super::target::TargetRoot;
-use super::undo::{changed, digest_at, undo};
+use super::undo::{Undo, UndoError, changed, digest_at};
 use super::{UpdateError, lock};
 use crate::digest::Digest;
 use crate::host::{Files, Host};
@@ -45,6 +45,14 @@ pub enum RollbackError {
     /// Something failed; nothing was changed.
     #[error(transparent)]
     Unchanged(UpdateError),
+    /// The rollback failed; every file is as it was before it.
+    #[error("the rollback of {id} failed; it is still installed, every file as before the rollback")]
+    StillInstalled {
+        /// The update.
+        id: UpdateId,
+        /// Why it failed.
+        source: UpdateError,
+    },
     /// The rollback began and could not be finished; it can be tried again.
     #[error("the rollback of {id} stopped half-way; the old files are in {}", backup.display())]
     Stuck {
@@ -167,12 +175,15 @@ pub fn rollback(
     while let Some(mut run) = runs.pop() {
         let Some(begin) = run.begin().cloned() else { continue };
         recorder.open_log(target, &begin.log);
-        undo(host, target, &folder, &mut run, "asked by the user", &known, &mut recorder).map_err(
-            |source| {
-                let (id, backup) = (folder.id.clone(), run.backup());
-                RollbackError::Stuck { id, backup, source }
-            },
-        )?;
+        let undo = Undo { host, target, folder: &folder, known: &known };
+        undo.run(&mut run, "asked by the user", &mut recorder).map_err(|error| match error {
+            UndoError::Untouched(source) | UndoError::PutForward(source) => {
+                RollbackError::StillInstalled { id: folder.id.clone(), source }
+            }
+            UndoError::Stuck(source) => {
+                RollbackError::Stuck { id: folder.id.clone(), backup: run.backup(), source }
+            }
+        })?;
         // What this run had found is what the older run's files may be now.
         known.extend(begin.steps.iter().filter_map(|step| step.old.as_ref()).map(|old| old.sha256));
         folder.runs.retain(|other| other.number != run.number);

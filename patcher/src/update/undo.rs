@@ -1,6 +1,7 @@
 //! The undo of a run: the one function behind a failing apply, recovery and the user's rollback.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::UpdateError;
 use super::facts::Present;
@@ -15,103 +16,215 @@ use crate::digest::Digest;
 use crate::host::{Attributes, Files, Host};
 
 /// What is to be done to one file so that it is as before the run.
-enum Restoration<'r> {
-    /// Put the old file back from the backup.
-    PutBack(&'r StepRecord, Place),
-    /// Remove the file that the run added.
-    Remove(&'r StepRecord, Place),
+struct Restoration<'r> {
+    /// Position of the step in the run.
+    number: usize,
+    step: &'r StepRecord,
+    place: Place,
+    /// What is there; none if nothing is.
+    found: Option<Digest>,
 }
 
-/// Puts every file of the run back as it was, newest first, and records it.
-///
-/// What remains to be done is seen from the digests on the disk, so an undo that was interrupted is simply
-/// done again. `known` are digests that files may have beside the run's own old and new ones. Fails before
-/// anything is touched where a backup is not whole or a file is neither old, new nor known; the journal then
-/// says what it said before.
-pub(super) fn undo(
-    host: &dyn Host,
-    target: TargetRoot<'_>,
-    folder: &StateFolder,
-    run: &mut Run,
-    reason: &str,
-    known: &BTreeSet<Digest>,
-    recorder: &mut Recorder<'_>,
-) -> Result<(), UpdateError> {
-    let Some(begin) = run.begin().cloned() else { return Ok(()) };
-    let restorations = examine(host, target, run, &begin.steps, known)?;
-    if run.phase() != Phase::Undoing {
-        run.record(host, Record::Undo { at: utc(host.now()), reason: reason.to_owned() })?;
+impl Restoration<'_> {
+    /// Returns where the old file waits to be renamed into place.
+    fn staged(&self, run: &Run) -> PathBuf {
+        run.stage().join(format!("restore-{:04}", self.number))
     }
-    recorder.tell(&Event::UndoStarted(format!("{} ({reason})", begin.id)));
-    ensure_folder(host, &run.stage())?;
-    run.staged = true;
-    for restoration in restorations.iter().rev() {
-        match restoration {
-            Restoration::PutBack(step, place) => {
-                put_back(host, run, step, place)?;
-                recorder.tell(&Event::Restored(&step.to));
+
+    /// Returns where a copy of the new file waits in case the undo fails.
+    fn kept(&self, run: &Run) -> PathBuf {
+        run.stage().join(format!("keep-{:04}", self.number))
+    }
+}
+
+/// Why an undo did not come to its end, and what the target is now.
+#[derive(Debug)]
+pub(super) enum UndoError {
+    /// It failed before it touched anything.
+    Untouched(UpdateError),
+    /// It failed, and every file was put back as it was before the undo.
+    PutForward(UpdateError),
+    /// It failed half-way. It can be done again.
+    Stuck(UpdateError),
+}
+
+/// What an undo works on.
+pub(super) struct Undo<'a> {
+    pub(super) host: &'a dyn Host,
+    pub(super) target: TargetRoot<'a>,
+    /// The records of the run's update.
+    pub(super) folder: &'a StateFolder,
+    /// Digests that files may have beside the run's own old and new ones.
+    pub(super) known: &'a BTreeSet<Digest>,
+}
+
+impl Undo<'_> {
+    /// Puts every file of the run back as it was, newest first, and records it.
+    ///
+    /// What remains to be done is seen from the digests on the disk, so an undo that was interrupted is simply
+    /// done again. Everything that needs space or can be wrong is done before anything is touched: backups are
+    /// read and staged, and files that are neither old, new nor known refuse the undo. A step that fails is
+    /// tried once more; an undo of a committed run that fails even then is itself undone.
+    pub(super) fn run(
+        &self,
+        run: &mut Run,
+        reason: &str,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<(), UndoError> {
+        let Some(begin) = run.begin().cloned() else { return Ok(()) };
+        let committed = run.phase() == Phase::Committed;
+        let restorations = self.prepare(run, &begin.steps, committed).map_err(|error| {
+            if committed {
+                // What was staged for it goes again; what cannot go now, recovery removes.
+                drop(run.remove_stage(self.host));
             }
-            Restoration::Remove(step, place) => {
-                host.remove_file(&place.full)?;
-                sync_parent(host, place)?;
+            UndoError::Untouched(error)
+        })?;
+        if run.phase() != Phase::Undoing {
+            let record = Record::Undo { at: utc(self.host.now()), reason: reason.to_owned() };
+            run.record(self.host, record).map_err(UndoError::Untouched)?;
+        }
+        recorder.tell(&Event::UndoStarted(format!("{} ({reason})", begin.id)));
+        let swapped = self.swap(run, &restorations, recorder).or_else(|error| {
+            recorder.tell(&Event::Warning(format!("{error}; trying once more")));
+            let remaining = self.prepare(run, &begin.steps, false)?;
+            self.swap(run, &remaining, recorder)
+        });
+        match swapped.and_then(|()| self.require_old(&begin.steps)) {
+            Ok(()) => {
+                // The files are what counts; records that lag behind are completed by recovery.
+                if let Err(error) = self.end(run) {
+                    recorder.tell(&Event::Warning(format!("{error}; run `recover` to complete the records")));
+                }
+                Ok(())
+            }
+            Err(error) if committed => match self.put_forward(run, &restorations) {
+                Ok(()) => Err(UndoError::PutForward(error)),
+                Err(_) => Err(UndoError::Stuck(error)),
+            },
+            Err(error) => Err(UndoError::Stuck(error)),
+        }
+    }
+
+    /// Tells whether every file is as before the run.
+    pub(super) fn is_undone(&self, run: &Run) -> bool {
+        run.begin().is_none_or(|begin| self.require_old(&begin.steps).is_ok())
+    }
+
+    /// Decides what is to be done and stages it; `keep` stages the new files too.
+    fn prepare<'r>(
+        &self,
+        run: &mut Run,
+        steps: &'r [StepRecord],
+        keep: bool,
+    ) -> Result<Vec<Restoration<'r>>, UpdateError> {
+        let restorations = self.examine(run, steps)?;
+        if run.phase() == Phase::Open {
+            // New files that are not in place yet are not wanted any more; the space may be.
+            run.remove_stage(self.host)?;
+        }
+        ensure_folder(self.host, &run.stage())?;
+        run.staged = true;
+        for restoration in &restorations {
+            let Restoration { step, place, .. } = restoration;
+            if step.old.is_some() {
+                let bytes = read_backup(self.host, run, step)?;
+                self.stage_like(&run.backup_file(&step.to), &restoration.staged(run), &bytes)?;
+            }
+            if keep && place.stat.is_some() {
+                let bytes = self.host.read(&place.full, MAX_MEMBER)?;
+                self.stage_like(&place.full, &restoration.kept(run), &bytes)?;
+            }
+        }
+        self.host.sync_folder(&run.stage())?;
+        Ok(restorations)
+    }
+
+    /// Stages bytes with the attributes and time of a file.
+    fn stage_like(&self, like: &Path, staged: &Path, bytes: &[u8]) -> Result<(), UpdateError> {
+        let modified = self.host.stat(like)?.map(|stat| stat.modified);
+        let attributes = Attributes { like: Some(like.to_owned()), modified };
+        Ok(write_over(self.host, staged, bytes, &attributes)?)
+    }
+
+    /// Decides what is to be done, and makes sure that all of it may be.
+    fn examine<'r>(&self, run: &Run, steps: &'r [StepRecord]) -> Result<Vec<Restoration<'r>>, UpdateError> {
+        let mut restorations = Vec::new();
+        let mut foreign = Vec::new();
+        for (number, step) in steps.iter().enumerate() {
+            let place = self.target.locate(self.host, &step.to)?;
+            let found = digest_at(self.host, &place)?;
+            let old = step.old.as_ref().map(|old| old.sha256);
+            if found == old {
+                continue;
+            }
+            match found.filter(|found| *found != step.new.sha256 && !self.known.contains(found)) {
+                Some(other) => {
+                    let wanted = [Some(step.new.sha256), old];
+                    foreign.push(
+                        changed(step, Some(other), &wanted, "not the update's file any more").to_string(),
+                    );
+                }
+                None => restorations.push(Restoration { number, step, place, found }),
+            }
+        }
+        for restoration in restorations.iter().filter(|restoration| restoration.step.old.is_some()) {
+            read_backup(self.host, run, restoration.step)?;
+        }
+        if foreign.is_empty() { Ok(restorations) } else { Err(UpdateError::Foreign(foreign)) }
+    }
+
+    /// Renames the old files into place and removes those that were added, newest first.
+    fn swap(
+        &self,
+        run: &Run,
+        restorations: &[Restoration<'_>],
+        recorder: &mut Recorder<'_>,
+    ) -> Result<(), UpdateError> {
+        for restoration in restorations.iter().rev() {
+            let Restoration { step, place, .. } = restoration;
+            if step.old.is_some() {
+                self.host.rename(&restoration.staged(run), &place.full)?;
+                recorder.tell(&Event::Restored(&step.to));
+            } else {
+                self.host.remove_file(&place.full)?;
                 recorder.tell(&Event::Removed(&step.to));
             }
+            sync_parent(self.host, place)?;
         }
+        Ok(())
     }
-    for step in &begin.steps {
-        let found = digest_at(host, &target.locate(host, &step.to)?)?;
-        let wanted = step.old.as_ref().map(|old| old.sha256);
-        if found != wanted {
-            return Err(changed(step, found, &[wanted], "it was changed while it was put back"));
-        }
-    }
-    run.record(host, Record::RolledBack { at: utc(host.now()) })?;
-    finish(host, folder, run)
-}
 
-/// Decides what is to be done, and makes sure that all of it can be.
-fn examine<'r>(
-    host: &dyn Host,
-    target: TargetRoot<'_>,
-    run: &Run,
-    steps: &'r [StepRecord],
-    known: &BTreeSet<Digest>,
-) -> Result<Vec<Restoration<'r>>, UpdateError> {
-    let mut restorations = Vec::new();
-    let mut foreign = Vec::new();
-    for step in steps {
-        let place = target.locate(host, &step.to)?;
-        let found = digest_at(host, &place)?;
-        let old = step.old.as_ref().map(|old| old.sha256);
-        if found == old {
-            continue;
-        }
-        if let Some(other) = found.filter(|found| *found != step.new.sha256 && !known.contains(found)) {
-            let error =
-                changed(step, Some(other), &[Some(step.new.sha256), old], "not the update's file any more");
-            foreign.push(error.to_string());
-            continue;
-        }
-        restorations.push(match old {
-            Some(_) => {
-                read_backup(host, run, step)?;
-                Restoration::PutBack(step, place)
+    /// Undoes a failed undo: renames the kept new files into place again and records that the run stands.
+    fn put_forward(&self, run: &mut Run, restorations: &[Restoration<'_>]) -> Result<(), UpdateError> {
+        for restoration in restorations {
+            let place = self.target.locate(self.host, &restoration.step.to)?;
+            if restoration.found.is_some() && digest_at(self.host, &place)? != restoration.found {
+                self.host.rename(&restoration.kept(run), &place.full)?;
+                sync_parent(self.host, &place)?;
             }
-            None => Restoration::Remove(step, place),
-        });
+        }
+        run.record(self.host, Record::Commit { at: utc(self.host.now()) })?;
+        finish(self.host, self.folder, run)
     }
-    if foreign.is_empty() { Ok(restorations) } else { Err(UpdateError::Foreign(foreign)) }
-}
 
-/// Puts one old file back: staged from the backup, renamed over what is there.
-fn put_back(host: &dyn Host, run: &Run, step: &StepRecord, place: &Place) -> Result<(), UpdateError> {
-    let bytes = read_backup(host, run, step)?;
-    let backup = run.backup_file(&step.to);
-    let modified = host.stat(&backup)?.map(|stat| stat.modified);
-    let staged = run.stage().join("restore");
-    write_over(host, &staged, &bytes, &Attributes { like: Some(backup), modified })?;
-    host.rename(&staged, &place.full)?;
-    sync_parent(host, place)
+    /// Requires that every file is as before the run.
+    fn require_old(&self, steps: &[StepRecord]) -> Result<(), UpdateError> {
+        for step in steps {
+            let found = digest_at(self.host, &self.target.locate(self.host, &step.to)?)?;
+            let wanted = step.old.as_ref().map(|old| old.sha256);
+            if found != wanted {
+                return Err(changed(step, found, &[wanted], "it is not as before the run"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Records that everything is as before, and cleans up.
+    fn end(&self, run: &mut Run) -> Result<(), UpdateError> {
+        run.record(self.host, Record::RolledBack { at: utc(self.host.now()) })?;
+        finish(self.host, self.folder, run)
+    }
 }
 
 /// Reads the backup of a step and holds it against the journal.

@@ -369,6 +369,39 @@ fn a_read_only_target_is_refused() {
     assert!(tree::read(target) == before);
 }
 
+/// Makes a file immutable, or changeable again; false where that cannot be done.
+fn immutable(flag: &str, path: &Path) -> bool {
+    let changed =
+        Command::new("chattr").arg(flag).arg(path).output().is_ok_and(|output| output.status.success());
+    if !changed {
+        eprintln!("skipped: chattr {flag} does not work here");
+    }
+    changed
+}
+
+#[test]
+fn a_file_that_cannot_be_replaced_fails_apply_and_rollback_as_a_whole() {
+    let server = Server::new("i386");
+    let before = tree::read_product(server.root());
+    // Neither the first nor the last of the three, so that files before it must be put back.
+    let stubborn = server.bin().join("Ccm.dll");
+    if !immutable("+i", &stubborn) {
+        return;
+    }
+    server.apply(&workshop().bundle()).ends(ExitCode::Failed).says(&["Ccm.dll", "as it was before"]);
+    assert!(tree::read_product(server.root()) == before);
+    immutable("-i", &stubborn);
+    server.apply(&workshop().bundle()).succeeds();
+    let after = tree::read_product(server.root());
+    immutable("+i", &stubborn);
+    server.run("rollback").ends(ExitCode::Failed).says(&["Ccm.dll", "still installed"]);
+    assert!(tree::read_product(server.root()) == after);
+    assert_eq!(server.run("status").succeeds().json()["updates"][0]["state"], "installed");
+    immutable("-i", &stubborn);
+    server.run("rollback").succeeds();
+    assert!(tree::read_product(server.root()) == before);
+}
+
 #[test]
 fn a_log_that_cannot_be_written_refuses_the_run() {
     let server = Server::new("i386");

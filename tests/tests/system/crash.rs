@@ -183,6 +183,32 @@ fn a_failure_at_any_effect_of_apply_is_undone_at_once_or_did_no_harm() {
 }
 
 #[test]
+fn a_failure_at_any_effect_of_rollback_leaves_all_old_or_all_new() {
+    let updated = server("alpha");
+    run_apply(&updated).unwrap();
+    let count = {
+        let memory = reboot(&updated);
+        let counting = Faulty::new(&memory, None);
+        run_rollback(&counting).unwrap();
+        counting.effects().len()
+    };
+    for at in 0..count {
+        for fault in FAILURES {
+            let memory = reboot(&updated);
+            let story = format!("{fault:?} at {at}");
+            match run_rollback(&Faulty::new(&memory, Some((at, fault)))) {
+                Ok(()) => assert_eq!(product(&memory), old(), "{story}"),
+                Err(RollbackError::Unchanged(_) | RollbackError::StillInstalled { .. }) => {
+                    assert_eq!(product(&memory), new(), "{story}");
+                }
+                Err(error) => panic!("{story}: {error}"),
+            }
+            comes_to_rest(&memory, &[old(), new()], &story);
+        }
+    }
+}
+
+#[test]
 fn a_failure_before_the_first_record_leaves_nothing_behind() {
     let before = server("alpha").files();
     for fault in FAILURES {
