@@ -11,6 +11,7 @@ pub mod console;
 mod delta;
 pub mod failure;
 pub mod keys;
+mod log;
 mod recover;
 mod rollback;
 mod status;

@@ -5,7 +5,6 @@
 //! the digest of what comes out.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +54,7 @@ pub enum DeltaError {
         /// What it must lie in.
         bound: &'static str,
     },
-    /// The delta makes a file of another size than wanted.
+    /// The delta makes a larger file than wanted.
     #[error("the delta makes {found} bytes, at most {limit} are wanted")]
     TooLarge {
         /// The size the delta states.
@@ -92,13 +91,5 @@ impl Codec {
 impl fmt::Display for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl FromStr for Codec {
-    type Err = DeltaError;
-
-    fn from_str(text: &str) -> Result<Self, DeltaError> {
-        Self::ALL.into_iter().find(|codec| codec.name() == text).ok_or(DeltaError::UnknownFormat)
     }
 }

@@ -94,24 +94,30 @@ pub enum Trouble {
     Other,
 }
 
+impl Trouble {
+    /// Tells what an error of the system comes to.
+    pub fn of(error: &io::Error) -> Self {
+        /// `ERROR_SHARING_VIOLATION` and `ERROR_LOCK_VIOLATION`.
+        const SHARING: [i32; 2] = [32, 33];
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::AccessDenied,
+            io::ErrorKind::ResourceBusy | io::ErrorKind::ExecutableFileBusy => Self::InUse,
+            _ if cfg!(windows) && error.raw_os_error().is_some_and(|code| SHARING.contains(&code)) => {
+                Self::InUse
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
 impl HostError {
     /// Tells what the refusal comes to.
     pub fn trouble(&self) -> Trouble {
-        /// `ERROR_SHARING_VIOLATION` and `ERROR_LOCK_VIOLATION`.
-        const SHARING: [i32; 2] = [32, 33];
-        let source = match self {
-            Self::Io { source, .. } => source,
-            Self::TooLarge { .. } => return Trouble::Other,
-            Self::Held { .. } => return Trouble::Busy,
-        };
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Trouble::DiskFull,
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Trouble::AccessDenied,
-            io::ErrorKind::ResourceBusy | io::ErrorKind::ExecutableFileBusy => Trouble::InUse,
-            _ if cfg!(windows) && source.raw_os_error().is_some_and(|code| SHARING.contains(&code)) => {
-                Trouble::InUse
-            }
-            _ => Trouble::Other,
+        match self {
+            Self::Io { source, .. } => Trouble::of(source),
+            Self::TooLarge { .. } => Trouble::Other,
+            Self::Held { .. } => Trouble::Busy,
         }
     }
 
@@ -165,6 +171,6 @@ pub trait Host: Files {
     /// Makes the names in a folder durable.
     fn sync_folder(&self, path: &Path) -> Result<(), HostError>;
 
-    /// Takes the lock at `path`, which nobody else then can; `holder` is what they are told.
-    fn lock(&self, path: &Path, holder: &str) -> Result<Box<dyn Lock>, HostError>;
+    /// Takes the lock at `path`, which nobody else then can; they are told who holds it, and since when.
+    fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, HostError>;
 }

@@ -7,11 +7,12 @@
 //! - [`host`]: the ports through which every effect passes, and their backends.
 //! - [`bundle`]: container, signature, manifest: bytes in, verified values out.
 //! - [`delta`]: decoders of deltas, pure.
-//! - [`digest`], [`image`], [`name`], [`platform`], [`target_path`], [`version`]: small values all of them share.
+//! - [`chain`], [`digest`], [`exit`], [`image`], [`name`], [`platform`], [`target_path`], [`timestamp`], [`version`]: small values all of them share.
 //!
 //! The formats are described in FORMAT.md, beside this crate's manifest.
 
 pub mod bundle;
+pub mod chain;
 pub mod cli;
 pub mod delta;
 pub mod digest;
@@ -21,5 +22,6 @@ pub mod image;
 pub mod name;
 pub mod platform;
 pub mod target_path;
+pub mod timestamp;
 pub mod update;
 pub mod version;

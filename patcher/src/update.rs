@@ -8,6 +8,7 @@
 use std::path::PathBuf;
 
 use crate::bundle::BundleError;
+use crate::digest::Digest;
 use crate::host::{Host, HostError, Lock};
 use crate::name::UpdateId;
 use crate::target_path::{TargetPath, UnsafePath};
@@ -24,7 +25,7 @@ mod run;
 pub mod state;
 pub mod status;
 pub mod target;
-pub mod timestamp;
+
 mod undo;
 
 pub use recorder::{Event, Observer};
@@ -81,9 +82,29 @@ pub enum UpdateError {
         /// What it must be.
         wanted: String,
     },
-    /// A run of another process was interrupted just now.
-    #[error("a run of {0} was interrupted while this one was prepared")]
-    Interrupted(UpdateId),
+    /// Another run changed the target between the plan and the lock.
+    #[error("another run changed the target while this one was prepared")]
+    Overtaken,
+    /// A file that was just written does not read back.
+    #[error("{} reads back with digest {found}, {wanted} was written", path.display())]
+    Unwritten {
+        /// The file.
+        path: PathBuf,
+        /// What is read.
+        found: Digest,
+        /// What was written.
+        wanted: Digest,
+    },
+    /// An interrupted run could not be undone.
+    #[error("the interrupted run of {id} cannot be undone yet; the old files are in {}", backup.display())]
+    NotRecovered {
+        /// The update.
+        id: UpdateId,
+        /// Where the old files are.
+        backup: PathBuf,
+        /// Why.
+        source: Box<UpdateError>,
+    },
     /// Files were changed by something else since the run.
     #[error("files were changed by something else since: {}", .0.join("; "))]
     Foreign(Vec<String>),
@@ -114,6 +135,5 @@ impl From<UndoError> for UpdateError {
 
 /// Takes the one lock of a target.
 fn lock(host: &dyn Host, target: TargetRoot<'_>) -> Result<Box<dyn Lock>, UpdateError> {
-    let holder = format!("process {}, since {}", std::process::id(), timestamp::utc(host.now()));
-    Ok(host.lock(&target.path().join(LOCK_NAME), &holder)?)
+    Ok(host.lock(&target.path().join(LOCK_NAME))?)
 }

@@ -152,8 +152,10 @@ impl Server {
 /// Small enough to try every byte of its bundle and every effect of its runs.
 #[derive(Debug)]
 pub struct Tiny {
-    /// The bundle.
+    /// The bundle as a zip.
     pub bundle: PathBuf,
+    /// The bundle as a cabinet.
+    pub cabinet: PathBuf,
     /// Old contents by name.
     pub old: BTreeMap<&'static str, Vec<u8>>,
     /// New contents by name.
@@ -185,8 +187,10 @@ pub fn tiny() -> &'static Tiny {
                       [[baseline]]\nname = 'old'\ni386 = 'baseline/i386'\nalpha = 'baseline/alpha'\n";
         fs::write(folder.join("update.toml"), recipe).expect("a file can be written");
         let bundle = workshop.path("T1.zip");
+        let cabinet = workshop.path("T1.cab");
         workshop.build("T1", &bundle, &[]).succeeds();
-        Tiny { bundle, old, new }
+        workshop.build("T1", &cabinet, &[]).succeeds();
+        Tiny { bundle, cabinet, old, new }
     })
 }
 

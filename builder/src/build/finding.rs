@@ -17,7 +17,7 @@ use crate::sources::SourceError;
 #[derive(Debug, thiserror::Error)]
 pub enum Finding {
     /// A payload or baseline cannot be read.
-    #[error("{}", chain(.0))]
+    #[error("{}", qfe_patcher::chain::line(.0))]
     Source(SourceError),
     /// The recipe is for another product.
     #[error("product is {found:?} in the recipe, {wanted:?} in the profile")]
@@ -191,16 +191,6 @@ pub enum Finding {
 }
 
 /// Returns the messages of an error and its causes on one line.
-fn chain(error: &SourceError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
-}
-
 impl Finding {
     /// Returns what the release engineer can do about it.
     pub fn remedy(&self) -> &'static str {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 use crate::target_path::{TargetPath, UnsafePath};
 
@@ -17,7 +17,7 @@ mod zip;
 pub trait Source: Read + Seek {}
 impl<T: Read + Seek> Source for T {}
 
-/// Most members a container may have: stops directories of millions of entries.
+/// Most members a container may have: checked before anything is done with them one by one.
 pub const MAX_MEMBERS: usize = 10_000;
 
 /// The kinds of container; the builder's writers match on the same enum.
@@ -136,9 +136,6 @@ impl Container {
             b"MSCF" => cab::open(Box::new(source)).map(|(cab, names)| (Backend::Cab(cab), names)),
             _ => Err(ContainerError::UnknownKind { found: magic }),
         }?;
-        if names.len() > MAX_MEMBERS {
-            return Err(ContainerError::TooMany { found: names.len() });
-        }
         Ok(Self { backend, members: unique(&names)? })
     }
 
@@ -170,6 +167,11 @@ impl Container {
     }
 }
 
+/// Refuses a directory of too many members.
+fn check_count(found: usize) -> Result<(), ContainerError> {
+    if found > MAX_MEMBERS { Err(ContainerError::TooMany { found }) } else { Ok(()) }
+}
+
 /// Takes the names of a directory as safe paths, each once.
 fn unique(names: &[String]) -> Result<BTreeMap<TargetPath, usize>, ContainerError> {
     let mut members = BTreeMap::new();
@@ -187,10 +189,13 @@ fn unique(names: &[String]) -> Result<BTreeMap<TargetPath, usize>, ContainerErro
 /// Reads a member's stream to its end, or to one byte more than allowed.
 fn read_limited(stream: impl Read, name: &TargetPath, limit: u64) -> Result<Vec<u8>, ContainerError> {
     let mut bytes = Vec::new();
-    stream
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|source| ContainerError::Damaged { name: name.clone(), source: source.into() })?;
+    stream.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|source| match source.kind() {
+        ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof | ErrorKind::Other => {
+            ContainerError::Damaged { name: name.clone(), source: source.into() }
+        }
+        // The disk or share failed, not the bundle.
+        _ => ContainerError::Read(source),
+    })?;
     if bytes.len() as u64 > limit {
         return Err(ContainerError::TooLarge { name: name.clone(), limit });
     }

@@ -208,9 +208,9 @@ pub enum ManifestError {
     /// Not enough keys signed it; nothing was parsed.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// It is of a newer format.
+    /// It is of another format.
     #[error("the manifest has format {found}, this patcher reads format {FORMAT}")]
-    NewerFormat {
+    OtherFormat {
         /// Its format.
         found: u64,
     },
@@ -305,7 +305,7 @@ impl Manifest {
         for platform in Platform::ALL {
             for entry in &self.roles {
                 let places = self.files_for(platform, &entry.role).map(|(_, install)| install.to.folded());
-                once("destination", places)?;
+                apart(places.chain([self.log.folded()]).collect())?;
             }
         }
         Ok(())
@@ -353,6 +353,19 @@ fn once(what: &str, names: impl Iterator<Item = String>) -> Result<(), ManifestE
     Ok(())
 }
 
+/// Requires that no file is there twice, or where another one needs a folder.
+fn apart(mut places: Vec<String>) -> Result<(), ManifestError> {
+    // With the separator at the end, whatever lies below a path comes right behind it.
+    places.iter_mut().for_each(|place| place.push('/'));
+    places.sort();
+    for (place, next) in places.iter().zip(places.iter().skip(1)) {
+        if next.starts_with(place) {
+            return contradiction(format!("destinations {place} and {next} exclude one another"));
+        }
+    }
+    Ok(())
+}
+
 fn contradiction<T>(what: String) -> Result<T, ManifestError> {
     Err(ManifestError::Contradiction(what))
 }
@@ -360,9 +373,9 @@ fn contradiction<T>(what: String) -> Result<T, ManifestError> {
 /// Refuses formats, verbs, gates and codecs of newer programs by name, before the form is looked at.
 fn check_words(raw: &serde_json::Value) -> Result<(), ManifestError> {
     if let Some(found) = raw.get("format").and_then(serde_json::Value::as_u64)
-        && found > u64::from(FORMAT)
+        && found != u64::from(FORMAT)
     {
-        return Err(ManifestError::NewerFormat { found });
+        return Err(ManifestError::OtherFormat { found });
     }
     let list = |value: &serde_json::Value, key: &str| {
         value.get(key).and_then(serde_json::Value::as_array).cloned().unwrap_or_default()
@@ -435,7 +448,7 @@ mod tests {
                 "{error}"
             );
         }
-        assert!(matches!(parse(&with("/format", json!(2))), Err(ManifestError::NewerFormat { found: 2 })));
+        assert!(matches!(parse(&with("/format", json!(2))), Err(ManifestError::OtherFormat { found: 2 })));
     }
 
     #[test]
@@ -449,6 +462,8 @@ mod tests {
             ("/members/1/name", json!("ALPHA/CCM.DLL")),
             ("/members/0/size", json!(3_000_000_000_u64)),
             ("/roles/0/after", json!(["provider"])),
+            ("/files/0/install/0/to", json!("logs/q1.LOG")),
+            ("/log", json!("Bin/alpha/Ccm.dll/x.log")),
         ] {
             let result = parse(&with(pointer, value));
             assert!(matches!(result, Err(ManifestError::Contradiction(_))), "{pointer}: {result:?}");

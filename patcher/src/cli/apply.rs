@@ -1,31 +1,31 @@
 //! `qfe-patcher apply`.
 
-use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::console::Console;
 use super::failure::Failure;
-use super::recover::recovered_json;
+use super::log::{Log, Tee};
+use super::recover::{recovered_json, require_rest};
 use super::{Done, OutputArgs, verify};
 use crate::bundle::manifest::{Manifest, RoleEntry};
 use crate::exit::ExitCode;
 use crate::host::Disk;
 use crate::name::Role;
 use crate::platform::Platform;
+use crate::update::apply::Apply;
+use crate::update::facts;
 use crate::update::plan::{self, Plan, Request, Services, UnknownFiles};
 use crate::update::recover::{self, Recovered};
 use crate::update::target::TargetRoot;
-use crate::update::{Event, Observer, apply, facts};
 
 /// Applies a bundle to a folder: a site server, or a remote SQL Monitor, Provider or Console
 ///
 /// Finishes an interrupted run first, then checks everything, then changes everything or nothing. The old files
 /// are kept in the target's folder $NtUninstall<number>$.
 ///
-/// JSON: command, outcome ("changed" or "already-current"), code, id, revision, target, role, platform, dry_run,
+/// JSON: command, outcome ("changed", "already-current", or of a dry run "would-change"), code, id, revision, target, role, platform, dry_run,
 /// assumed_build, signers, recovered (each: id, run, did), files (each: path, decision, found_version, found_sha256,
 /// wanted_version), notes, before, after. A refusal or failure, of any command: command, outcome ("refused" or "failed"),
 /// code, error, causes, findings (each: kind, subject, found, wanted, remedy), hints.
@@ -80,7 +80,7 @@ pub(super) fn run(args: &ApplyArgs, console: &Console) -> Result<Done, Failure> 
     if args.help_roles {
         return help_roles(&args.bundle, console);
     }
-    let mut log = open_log(args.log.as_deref())?;
+    let mut log = Log::open(args.log.as_deref())?;
     let result = apply_bundle(args, console, &mut log);
     let end = match &result {
         Ok(_) => None,
@@ -92,7 +92,7 @@ pub(super) fn run(args: &ApplyArgs, console: &Console) -> Result<Done, Failure> 
     result
 }
 
-fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut ExtraLog) -> Result<Done, Failure> {
+fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Done, Failure> {
     // clap has required them; the names are there for whoever changes that.
     let missing = |name: &str| bad_command(format!("{name} is missing"));
     let target_path = args.target.as_deref().ok_or_else(|| missing("--target"))?;
@@ -122,11 +122,12 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut ExtraLog) -> Resu
         "already-current"
     } else if args.dry_run {
         console.result(format!("{}: {changes} files would be changed (dry run)", manifest.id));
-        "changed"
+        "would-change"
     } else {
         confirm(args, console, changes)?;
         let source = args.bundle.display().to_string();
-        apply::apply(&Disk, target, &mut bundle, &plan, args.assume_build, &source, &mut observer)?;
+        let apply = Apply { target, bundle: &mut bundle, request: &request, plan: &plan, source: &source };
+        apply.run(&Disk, &mut observer)?;
         console.result(format!("{}: installed, {changes} files changed", manifest.id));
         for step in &plan.after {
             console.result(format!("  now by hand: {step}"));
@@ -160,7 +161,7 @@ fn step_json(step: &plan::Step) -> Value {
         "decision": step.decision.word(),
         "found_version": step.present.as_ref().and_then(|present| present.version),
         "found_sha256": step.present.as_ref().map(|present| present.sha256),
-        "wanted_version": step.wanted,
+        "wanted_version": step.file.version,
     })
 }
 
@@ -215,14 +216,8 @@ fn bring_to_rest(
         }
         return Ok(recovered);
     }
-    match recover::interrupted(&Disk, target)?.first() {
-        None => Ok(Vec::new()),
-        Some(run) => {
-            let error = format!("run {} of {} was interrupted, or is going on", run.run, run.id);
-            Err(Failure::new(ExitCode::Busy, error)
-                .hint("run `qfe-patcher recover` first; a dry run changes nothing"))
-        }
-    }
+    require_rest(target)?;
+    Ok(Vec::new())
 }
 
 /// Shows the plan.
@@ -258,51 +253,4 @@ fn help_roles(path: &Path, console: &Console) -> Result<Done, Failure> {
         code: ExitCode::Success,
         json: json!({"command": "apply", "outcome": "done", "code": ExitCode::Success, "roles": manifest.roles}),
     })
-}
-
-/// The log that the user asked for, beside the target's own.
-struct ExtraLog(Option<(PathBuf, File)>);
-
-fn open_log(path: Option<&Path>) -> Result<ExtraLog, Failure> {
-    let Some(path) = path else { return Ok(ExtraLog(None)) };
-    match fs::OpenOptions::new().append(true).create(true).open(path) {
-        Ok(file) => Ok(ExtraLog(Some((path.to_owned(), file)))),
-        Err(error) => {
-            let error = format!("log {} cannot be written: {error}", path.display());
-            Err(Failure::new(ExitCode::LogUnwritable, error).hint("name another file by --log"))
-        }
-    }
-}
-
-impl ExtraLog {
-    /// Adds a line; a log that fails in the middle is given up with a warning.
-    fn line(&mut self, line: &str, console: &Console) {
-        let failed = self.0.as_mut().and_then(|(path, file)| {
-            let error = writeln!(file, "{line}").err()?;
-            Some(format!("warning: log {} cannot be written any more: {error}", path.display()))
-        });
-        if let Some(warning) = failed {
-            console.alert(warning);
-            self.0 = None;
-        }
-    }
-}
-
-/// Tells people and the extra log alike.
-struct Tee<'a> {
-    console: &'a Console,
-    log: &'a mut ExtraLog,
-}
-
-impl Tee<'_> {
-    fn line(&mut self, line: &str) {
-        self.console.say(line);
-        self.log.line(line, self.console);
-    }
-}
-
-impl Observer for Tee<'_> {
-    fn tell(&mut self, event: &Event<'_>) {
-        self.line(&event.to_string());
-    }
 }

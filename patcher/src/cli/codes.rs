@@ -30,7 +30,7 @@ fn of_bundle(error: &BundleError) -> ExitCode {
     match error {
         BundleError::Container(ContainerError::Read(_)) => ExitCode::BundleUnreadable,
         BundleError::Manifest(ManifestError::Trust(_)) => ExitCode::Untrusted,
-        BundleError::Manifest(ManifestError::NewerFormat { .. } | ManifestError::UnknownWord { .. }) => {
+        BundleError::Manifest(ManifestError::OtherFormat { .. } | ManifestError::UnknownWord { .. }) => {
             ExitCode::NewerPatcher
         }
         BundleError::Delta { .. } | BundleError::WrongResult { .. } => ExitCode::DeltaInvalid,
@@ -58,8 +58,11 @@ fn of_target(error: &TargetError) -> ExitCode {
 fn of_state(error: &StateError) -> ExitCode {
     match error {
         StateError::Host(error) => of_trouble(error),
-        StateError::Journal { source: JournalError::NewerFormat { .. }, .. } => ExitCode::NewerPatcher,
-        StateError::Journal { .. } => ExitCode::RollbackFailed,
+        StateError::NotAFolder { .. } | StateError::NotAFile { .. } => ExitCode::WrongTarget,
+        StateError::Journal { source, .. } => match source {
+            JournalError::OtherFormat { .. } | JournalError::UnknownRecord { .. } => ExitCode::NewerPatcher,
+            JournalError::Corrupt { .. } | JournalError::OutOfOrder { .. } => ExitCode::RollbackFailed,
+        },
     }
 }
 
@@ -70,9 +73,14 @@ fn of_update(error: &UpdateError) -> ExitCode {
         UpdateError::State(error) => of_state(error),
         UpdateError::Bundle(error) => of_bundle(error),
         UpdateError::Log(_) => ExitCode::LogUnwritable,
-        UpdateError::Interrupted(_) => ExitCode::Busy,
-        UpdateError::Journal(_) | UpdateError::Json(_) | UpdateError::Changed { .. } => ExitCode::Failed,
-        UpdateError::Backup { .. } | UpdateError::Foreign(_) => ExitCode::RollbackFailed,
+        UpdateError::Overtaken => ExitCode::Busy,
+        UpdateError::Journal(_)
+        | UpdateError::Json(_)
+        | UpdateError::Changed { .. }
+        | UpdateError::Unwritten { .. } => ExitCode::Failed,
+        UpdateError::Backup { .. } | UpdateError::Foreign(_) | UpdateError::NotRecovered { .. } => {
+            ExitCode::RollbackFailed
+        }
     }
 }
 
@@ -97,10 +105,13 @@ fn hint(code: ExitCode) -> Option<&'static str> {
         }
         ExitCode::NewerPatcher => "use a newer qfe-patcher",
         ExitCode::RollbackFailed => {
-            "do not start the product; remove what the message names, then run `qfe-patcher recover`, or copy the \
-             old files back from the backup folder by hand"
+            "do not start the product; see to the cause that the message names, then run `qfe-patcher recover`, \
+             or copy the old files back from the backup folder by hand"
         }
-        ExitCode::UndoOrder => "roll later updates back first; files changed by a service pack must stay",
+        ExitCode::UndoOrder => {
+            "roll later updates back first; what a service pack changed must stay; a file that is only damaged is put \
+             right by applying the update again, and can then be rolled back"
+        }
         _ => return None,
     })
 }
@@ -134,7 +145,18 @@ impl From<TargetError> for Failure {
 
 impl From<UpdateError> for Failure {
     fn from(error: UpdateError) -> Self {
-        failure(of_update(&error), error)
+        match error {
+            // The journal is what the files can be put back by: nothing may tempt anybody to remove it.
+            UpdateError::State(StateError::Journal { .. })
+                if of_update(&error) == ExitCode::RollbackFailed =>
+            {
+                Failure::new(of_update(&error), error).hint(
+                    "do not start the product and keep the journal; copy the old files back by hand from the \
+                     backup folder beside it",
+                )
+            }
+            _ => failure(of_update(&error), error),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::chain;
 use crate::exit::ExitCode;
 use crate::update::plan::Finding;
 
@@ -51,16 +52,7 @@ impl Failure {
 
     /// Returns the messages of the error and of its causes, outermost first, each once.
     pub fn messages(&self) -> Vec<String> {
-        let mut messages: Vec<String> = Vec::new();
-        let mut next: Option<&(dyn Error + 'static)> = Some(self.error.as_ref());
-        while let Some(error) = next {
-            let message = error.to_string();
-            if messages.last() != Some(&message) {
-                messages.push(message);
-            }
-            next = error.source();
-        }
-        messages
+        chain::messages(self.error.as_ref())
     }
 }
 

@@ -20,8 +20,12 @@ pub fn load(path: &Path) -> Result<KeyRing, Failure> {
             let file = entry.map_err(|error| unreadable(path, error))?.path();
             if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pub")) {
                 files.push(file);
-            } else if file.file_name().is_some_and(|name| name == POLICY_FILE) {
-                policy = Some(read(&file)?);
+            } else if file.file_name().is_some_and(|name| name.eq_ignore_ascii_case(POLICY_FILE)) {
+                // Old media spell names in capitals; two policies could mean two thresholds.
+                if policy.replace(read(&file)?).is_some() {
+                    let error = format!("{} holds {POLICY_FILE} twice, ignoring case", path.display());
+                    return Err(Failure::new(ExitCode::Untrusted, error).hint("leave one of them there"));
+                }
             }
         }
         files.sort();

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::{Done, OutputArgs};
 use crate::exit::ExitCode;
 use crate::host::Disk;
-use crate::update::recover::{Recovered, Remedy, recover};
+use crate::update::recover::{Recovered, Remedy, interrupted, recover};
 use crate::update::target::TargetRoot;
 use crate::update::{Event, Observer};
 
@@ -61,6 +61,18 @@ pub(super) fn run(args: &RecoverArgs, console: &Console) -> Result<Done, Failure
             "recovered": recovered.iter().map(recovered_json).collect::<Vec<_>>(),
         }),
     })
+}
+
+/// Refuses a dry run in a target that is not at rest.
+pub(super) fn require_rest(target: TargetRoot<'_>) -> Result<(), Failure> {
+    match interrupted(&Disk, target)?.first() {
+        None => Ok(()),
+        Some(run) => {
+            let error = format!("run {} of {} was interrupted, or is going on", run.run, run.id);
+            Err(Failure::new(ExitCode::Busy, error)
+                .hint("run `qfe-patcher recover` first; a dry run changes nothing"))
+        }
+    }
 }
 
 /// Describes a recovered run for programs.

@@ -6,20 +6,22 @@ use serde_json::json;
 
 use super::console::Console;
 use super::failure::Failure;
-use super::recover::Teller;
+use super::recover::{Teller, recovered_json, require_rest};
 use super::{Done, OutputArgs};
 use crate::exit::ExitCode;
 use crate::host::Disk;
 use crate::name::UpdateId;
-use crate::update::recover::recover;
-use crate::update::rollback::{self, RollbackPlan};
+use crate::update::journal::StepRecord;
+use crate::update::recover::{Recovered, Remedy, recover};
+use crate::update::rollback;
 use crate::update::target::TargetRoot;
 
 /// Takes an installed update back: every file as it was before, from the backup
 ///
 /// Updates are taken back in reverse order of installing. The backup is kept.
 ///
-/// JSON: command, outcome ("changed"), code, id, target, dry_run, files (each: path, was_sha256, now_sha256).
+/// JSON: command, outcome ("changed", or of a dry run "would-change"), code, id, target, dry_run, recovered,
+/// files (each: path, installed_sha256, original_sha256; the latter null for a file that is removed).
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  qfe-patcher rollback --target D:\\Sms Q252717")]
 pub(super) struct RollbackArgs {
@@ -37,40 +39,44 @@ pub(super) struct RollbackArgs {
 
 pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Done, Failure> {
     let target = TargetRoot::open(&Disk, &args.target)?;
-    let plan = if args.dry_run {
-        rollback::plan(&Disk, target, args.id.as_ref())?
-    } else {
-        recover(&Disk, target, &mut Teller(console))?;
-        rollback::rollback(&Disk, target, args.id.as_ref(), &mut Teller(console))?
+    if args.dry_run {
+        require_rest(target)?;
+        let plan = rollback::plan(&Disk, target, args.id.as_ref())?;
+        for file in &plan.files {
+            console.say(format!("  {}", file.to));
+        }
+        let count = plan.files.len();
+        console.result(format!("{}: {count} files would be put back (dry run)", plan.folder.id));
+        return Ok(done(args, &plan.folder.id, &plan.files, &[]));
+    }
+    let recovered = recover(&Disk, target, &mut Teller(console))?;
+    let undone = recovered.iter().find(|run| run.did == Remedy::RolledBack);
+    if let Some(run) = undone.filter(|run| args.id.as_ref().is_none_or(|id| *id == run.id)) {
+        // What was to be taken back may well be that run. Taking back another one must be asked for.
+        console.result(format!("{}: an interrupted run was taken back; nothing else was", run.id));
+        return Ok(done(args, &run.id, &[], &recovered));
+    }
+    let plan = rollback::rollback(&Disk, target, args.id.as_ref(), &mut Teller(console))?;
+    console.result(format!("{}: rolled back, {} files are as before", plan.folder.id, plan.files.len()));
+    Ok(done(args, &plan.folder.id, &plan.files, &recovered))
+}
+
+fn done(args: &RollbackArgs, id: &UpdateId, files: &[StepRecord], recovered: &[Recovered]) -> Done {
+    let file = |file: &StepRecord| {
+        let old = file.old.as_ref().map(|old| old.sha256);
+        json!({"path": file.to, "installed_sha256": file.new.sha256, "original_sha256": old})
     };
-    show(&plan, args.dry_run, console);
-    let files: Vec<_> = plan
-        .files
-        .iter()
-        .map(|file| json!({"path": file.path, "now_sha256": file.before, "was_sha256": file.now}))
-        .collect();
-    Ok(Done {
+    Done {
         code: ExitCode::Success,
         json: json!({
             "command": "rollback",
-            "outcome": "changed",
+            "outcome": if args.dry_run { "would-change" } else { "changed" },
             "code": ExitCode::Success,
-            "id": plan.folder.id,
+            "id": id,
             "target": args.target.display().to_string(),
             "dry_run": args.dry_run,
-            "files": files,
+            "recovered": recovered.iter().map(recovered_json).collect::<Vec<_>>(),
+            "files": files.iter().map(file).collect::<Vec<_>>(),
         }),
-    })
-}
-
-fn show(plan: &RollbackPlan, dry_run: bool, console: &Console) {
-    let count = plan.files.len();
-    if dry_run {
-        for file in &plan.files {
-            console.say(format!("  {}", file.path));
-        }
-        console.result(format!("{}: {count} files would be put back (dry run)", plan.folder.id));
-    } else {
-        console.result(format!("{}: rolled back, {count} files are as before", plan.folder.id));
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{Attributes, Files, Host, HostError, Kind, Lock, Stat};
+use crate::timestamp::utc;
 
 /// The file system and clock of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -114,13 +115,20 @@ impl Host for Disk {
         File::open(path).and_then(|folder| folder.sync_all()).map_err(HostError::io("sync the folder", path))
     }
 
-    fn lock(&self, path: &Path, holder: &str) -> Result<Box<dyn Lock>, HostError> {
+    fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, HostError> {
         // A holder that ends removes the file. Whoever opened it before, and locks it after, holds a file
         // that nobody else will find: look again whether it is still the one at the path.
         loop {
+            match self.stat(path)?.map(|stat| stat.kind) {
+                None | Some(Kind::File) => {}
+                // Following it would write into whatever it leads to.
+                Some(Kind::Folder | Kind::Other) => {
+                    return Err(HostError::io("lock", path)(io::Error::other("it is a link or a folder")));
+                }
+            }
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false);
-            let mut file = options.open(path).map_err(HostError::io("make the lock", path))?;
+            let file = options.open(path).map_err(HostError::io("make the lock", path))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
@@ -136,10 +144,13 @@ impl Host for Disk {
             if !is_at(&file, path) {
                 continue;
             }
-            file.set_len(0)
-                .and_then(|()| file.write_all(holder.as_bytes()))
+            let mut lock = DiskLock { path: path.to_owned(), file };
+            let holder = format!("process {}, since {}", std::process::id(), utc(self.now()));
+            lock.file
+                .set_len(0)
+                .and_then(|()| lock.file.write_all(holder.as_bytes()))
                 .map_err(HostError::io("write to the lock", path))?;
-            return Ok(Box::new(DiskLock { path: path.to_owned(), _file: file }));
+            return Ok(Box::new(lock));
         }
     }
 }
@@ -147,7 +158,7 @@ impl Host for Disk {
 /// A lock file, locked by the system as long as it is open, so that a killed holder holds nothing.
 struct DiskLock {
     path: PathBuf,
-    _file: File,
+    file: File,
 }
 
 impl Lock for DiskLock {}
@@ -163,7 +174,7 @@ impl Drop for DiskLock {
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), fs::metadata(path)) {
+    match (file.metadata(), fs::symlink_metadata(path)) {
         (Ok(open), Ok(there)) => (open.dev(), open.ino()) == (there.dev(), there.ino()),
         _ => false,
     }
@@ -204,15 +215,27 @@ mod tests {
     fn a_lock_is_held_once_names_its_holder_and_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let held = Disk.lock(&path, "first run").unwrap();
-        match Disk.lock(&path, "second run").err() {
-            Some(HostError::Held { holder, .. }) => assert_eq!(holder, "first run"),
+        let held = Disk.lock(&path).unwrap();
+        match Disk.lock(&path).err() {
+            Some(HostError::Held { holder, .. }) => assert!(holder.starts_with("process "), "{holder}"),
             other => panic!("{other:?}"),
         }
         drop(held);
         assert!(!path.exists());
         fs::write(&path, "left by a killed run").unwrap();
-        assert!(Disk.lock(&path, "third run").is_ok());
+        assert!(Disk.lock(&path).is_ok());
+        assert!(!path.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_is_untouched() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, victim) = (folder.path().join("lock"), folder.path().join("victim"));
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        assert!(Disk.lock(&path).is_err());
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl<H: Host> Host for Faulty<'_, H> {
         self.effect("sync-folder", path, || self.inner.sync_folder(path))
     }
 
-    fn lock(&self, path: &Path, holder: &str) -> Result<Box<dyn Lock>, HostError> {
-        self.effect("lock", path, || self.inner.lock(path, holder))
+    fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, HostError> {
+        self.effect("lock", path, || self.inner.lock(path))
     }
 }

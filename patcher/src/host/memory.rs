@@ -195,11 +195,14 @@ impl Host for Memory {
         self.take(path, Kind::Folder).map(drop).map_err(HostError::io("remove the folder", path))
     }
 
-    fn sync_folder(&self, _path: &Path) -> Result<(), HostError> {
-        Ok(())
+    fn sync_folder(&self, path: &Path) -> Result<(), HostError> {
+        match self.nodes.borrow().get(path) {
+            Some(Node::Folder) => Ok(()),
+            _ => Err(HostError::io("sync the folder", path)(io::ErrorKind::NotFound.into())),
+        }
     }
 
-    fn lock(&self, path: &Path, _holder: &str) -> Result<Box<dyn Lock>, HostError> {
+    fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, HostError> {
         if self.locked.replace(true) {
             return Err(HostError::Held {
                 path: path.to_owned(),

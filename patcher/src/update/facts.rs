@@ -46,6 +46,14 @@ pub struct Present {
 }
 
 impl Present {
+    /// Reads and describes the file at a place; none if there is none.
+    pub fn at(files: &dyn Files, place: &Place) -> Result<Option<Self>, HostError> {
+        match place.stat {
+            Some(_) => Ok(Some(Self::of(&files.read(&place.full, MAX_MEMBER)?))),
+            None => Ok(None),
+        }
+    }
+
     /// Describes the bytes of a file.
     pub fn of(bytes: &[u8]) -> Self {
         let image = Image::read(bytes).ok();
@@ -86,10 +94,7 @@ pub fn gather(
     for (index, entry) in manifest.files.iter().enumerate() {
         let Some(install) = entry.install.iter().find(|install| install.role == *role) else { continue };
         let place = target.locate(files, &install.to)?;
-        let present = match place.stat {
-            Some(_) => Some(Present::of(&files.read(&place.full, MAX_MEMBER)?)),
-            None => None,
-        };
+        let present = Present::at(files, &place)?;
         facts.files.push(FileFact { platform: entry.platform, file: index, place, present });
     }
     Ok(facts)

@@ -5,14 +5,16 @@
 //! record. So a line that was lost, changed or moved in the middle breaks every check behind it.
 //!
 //! # Invariants
-//! 1. A backup is durable, file and folder, before any [`Record::Intent`] names its file. (A copy that was not
-//!    synced came back *empty* after a power loss, with the new file in place.)
+//! 1. A backup is durable, file and folder, and was read back and compared, before any [`Record::Intent`] names
+//!    its file. (A copy that was not synced came back *empty* after a power loss, with the new file in place.)
 //! 2. An intent is durable before the target is touched.
 //! 3. A target changes only by renaming a staged file of known digest, on the same volume.
-//! 4. A backup is never deleted, least of all on a failure path.
+//! 4. A backup of a file that was touched is never deleted, least of all on a failure path. A run that failed
+//!    before its first intent has touched nothing, and leaves nothing.
 //! 5. Recovery is idempotent: what remains to be undone is seen from the digests on the disk.
 //! 6. A torn last line is absent: at most one record is ever in flight. A bad line with another one behind it is
-//!    corruption: stop and say so.
+//!    corruption: stop and say so. A whole line with an unknown record is a newer program's: likewise.
+//! 7. On a network mount a sync proves nothing: staged files, backups and the finished target are read back.
 //!
 //! # Order of records
 //! `begin`, then for each file `intent`, `done`; then `commit`. An undo appends `undo`, and at its end
@@ -29,6 +31,8 @@ use crate::version::FileVersion;
 
 /// The version of the journal's format.
 pub const FORMAT: u32 = 1;
+/// Digits of a line's check.
+const CHECK_LEN: usize = 16;
 /// Largest journal that is read.
 pub const MAX_JOURNAL: u64 = 64 << 20;
 
@@ -144,11 +148,17 @@ pub enum JournalError {
         /// What it holds.
         found: String,
     },
-    /// The journal is of a newer format.
+    /// A whole line with a record that this program does not know.
+    #[error("line {line} holds a record that this patcher does not know: use the patcher that wrote it")]
+    UnknownRecord {
+        /// Its number, from 1.
+        line: usize,
+    },
+    /// The journal is of another format.
     #[error(
         "the journal has format {found}, this patcher reads format {FORMAT}: use the patcher that wrote it"
     )]
-    NewerFormat {
+    OtherFormat {
         /// Its format.
         found: u32,
     },
@@ -193,7 +203,8 @@ impl Journal {
                 None => (rest, [].as_slice()),
             };
             match parse(text, &journal.check).filter(|_| end.is_some()) {
-                Some((record, check)) => journal.push(record, check, text.len() + 1, line)?,
+                Some((Some(record), check)) => journal.push(record, check, text.len() + 1, line)?,
+                Some((None, _)) => return Err(JournalError::UnknownRecord { line }),
                 // What one torn append left: nothing whole can stand behind it, nor before it.
                 None if behind.is_empty() && !has_lost_its_end(text, &journal.check) => break,
                 None => return Err(JournalError::Corrupt { line }),
@@ -205,9 +216,9 @@ impl Journal {
 
     fn push(&mut self, record: Record, check: String, len: usize, line: usize) -> Result<(), JournalError> {
         if let Record::Begin(begin) = &record
-            && begin.format > FORMAT
+            && begin.format != FORMAT
         {
-            return Err(JournalError::NewerFormat { found: begin.format });
+            return Err(JournalError::OtherFormat { found: begin.format });
         }
         if !self.may_follow(&record) {
             let found = format!("{record:?}").chars().take(40).collect();
@@ -224,7 +235,8 @@ impl Journal {
         let steps = self.begin().map_or(0, |begin| begin.steps.len());
         match (self.phase(), record) {
             (Phase::Staging, Record::Begin(_)) => true,
-            (Phase::Open, Record::Intent { step } | Record::Done { step }) => *step < steps,
+            (Phase::Open, Record::Intent { step }) => *step < steps,
+            (Phase::Open, Record::Done { step }) => self.touches(*step),
             (Phase::Open, Record::Commit { .. } | Record::Undo { .. }) => true,
             (Phase::Committed, Record::Undo { .. }) => true,
             (Phase::Undoing, Record::RolledBack { .. }) => true,
@@ -254,6 +266,16 @@ impl Journal {
         }
     }
 
+    /// Tells whether the file of a step was touched, or was about to be.
+    pub fn touches(&self, step: usize) -> bool {
+        self.records.contains(&Record::Intent { step })
+    }
+
+    /// Tells whether any file was touched, or was about to be.
+    pub fn touches_anything(&self) -> bool {
+        self.records.iter().any(|record| matches!(record, Record::Intent { .. }))
+    }
+
     /// Returns how far the run has come.
     pub fn phase(&self) -> Phase {
         match self.records.last() {
@@ -278,22 +300,28 @@ fn check_of(previous: &str, record: &str) -> String {
     Digest::of(format!("{previous}{record}").as_bytes()).prefix()
 }
 
-/// Parses a line without its end; none if its check is wrong or it holds no record.
-fn parse(line: &[u8], previous: &str) -> Option<(Record, String)> {
+/// Parses a line without its end; none if its check is wrong, no record if its record is unknown.
+fn parse(line: &[u8], previous: &str) -> Option<(Option<Record>, String)> {
     let (check, record) = std::str::from_utf8(line).ok()?.split_once(' ')?;
     if check != check_of(previous, record) {
         return None;
     }
-    Some((serde_json::from_str(record).ok()?, check.to_owned()))
+    Some((serde_json::from_str(record).ok(), check.to_owned()))
 }
 
 /// Tells whether a last line is a whole record and, where its line feed should be, something else with more behind.
 ///
 /// That is two records with a damaged byte between them, and no torn append: one leaves nothing, or zeros.
 fn has_lost_its_end(line: &[u8], previous: &str) -> bool {
-    let ends = line.iter().enumerate().filter(|(_, byte)| **byte == b'}').map(|(at, _)| at + 1);
-    ends.filter_map(|end| line.split_at_checked(end))
-        .any(|(record, rest)| rest.iter().any(|byte| *byte != 0) && parse(record, previous).is_some())
+    // The check and the space behind it, then one JSON value.
+    let Some(record) = line.get(CHECK_LEN + 1..) else { return false };
+    let mut values = serde_json::Deserializer::from_slice(record).into_iter::<serde::de::IgnoredAny>();
+    let whole = values.next().is_some_and(|value| value.is_ok());
+    let end = CHECK_LEN + 1 + values.byte_offset();
+    let behind = line.get(end..).unwrap_or_default();
+    whole
+        && behind.iter().any(|byte| *byte != 0)
+        && line.get(..end).is_some_and(|record| parse(record, previous).is_some())
 }
 
 #[cfg(test)]
@@ -411,6 +439,15 @@ mod tests {
         let (_, line) = journal.line(&begin()).unwrap();
         journal.written(begin(), &line).unwrap();
         assert!(journal.written(Record::Intent { step: 2 }, "x y\n").is_err(), "no such step");
+    }
+
+    #[test]
+    fn a_whole_line_of_a_newer_patcher_is_not_taken_for_a_torn_one() {
+        let (mut bytes, _) = write(&records()[..1]);
+        let journal = Journal::read(&bytes).unwrap();
+        let record = r#"{"record":"sang","song":"daisy"}"#;
+        bytes.extend(format!("{} {record}\n", check_of(&journal.check, record)).as_bytes());
+        assert!(matches!(Journal::read(&bytes), Err(JournalError::UnknownRecord { line: 2 })));
     }
 
     #[test]

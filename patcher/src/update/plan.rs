@@ -13,6 +13,7 @@ pub use decide::decide;
 pub use finding::{Finding, FindingKind};
 
 use super::facts::Present;
+use crate::bundle::manifest::FileEntry;
 use crate::name::Role;
 use crate::platform::Platform;
 use crate::target_path::TargetPath;
@@ -71,23 +72,28 @@ pub struct Plan {
 impl Plan {
     /// Returns the steps that change a file.
     pub fn changes(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter().filter(|step| matches!(step.decision, Decision::Install { .. }))
+        self.steps.iter().filter(|step| step.is_change())
     }
 }
 
 /// What is done about one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Position of the file in the manifest.
-    pub file: usize,
+    /// The file, as the manifest has it.
+    pub file: FileEntry,
     /// Where it is, as the disk spells it.
     pub to: TargetPath,
-    /// The version the update brings.
-    pub wanted: Option<FileVersion>,
     /// What was there; none if nothing was.
     pub present: Option<Present>,
     /// What is done.
     pub decision: Decision,
+}
+
+impl Step {
+    /// Tells whether the step changes a file.
+    pub fn is_change(&self) -> bool {
+        matches!(self.decision, Decision::Install(_))
+    }
 }
 
 /// What is done about a file, and why.
@@ -133,7 +139,7 @@ impl Decision {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let new = version_text(self.wanted);
+        let new = version_text(self.file.version);
         let old = version_text(self.present.as_ref().and_then(|present| present.version));
         write!(f, "{}: ", self.to)?;
         match &self.decision {

@@ -1,22 +1,28 @@
 //! The receipt: what is installed, in one file that people and other programs can read.
 //!
-//! Made from the journal of the newest committed run, so it can be lost and made again. A remote role's
+//! Made from the journals of the committed runs, so it can be lost and made again. A remote role's
 //! apply takes a site server's receipt as proof of the order of updates.
 
 use serde::{Deserialize, Serialize};
 
 use super::journal::{Begin, StepRecord};
+use crate::digest::Digest;
+use crate::name::{Role, UpdateId};
+use crate::platform::Platform;
 
 /// The version of the receipt's format.
 pub const FORMAT: u32 = 1;
+/// Largest receipt that is read.
+pub const MAX_RECEIPT: u64 = 16 << 20;
 
 /// What is installed in a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Receipt {
     /// Version of the receipt's format: 1.
     pub format: u32,
     /// The update.
-    pub id: String,
+    pub id: UpdateId,
     /// Its revision.
     pub revision: u32,
     /// Its title.
@@ -24,13 +30,13 @@ pub struct Receipt {
     /// The product.
     pub product: String,
     /// The part the target plays.
-    pub role: String,
+    pub role: Role,
     /// The platform.
-    pub platform: String,
+    pub platform: Platform,
     /// When it was installed, UTC.
     pub installed_at: String,
     /// Digest of the signed manifest.
-    pub manifest_sha256: String,
+    pub manifest_sha256: Digest,
     /// Keys whose signatures were believed.
     pub signers: Vec<String>,
     /// The build, if the user stated it.
@@ -40,21 +46,21 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Makes the receipt of a committed run.
-    pub fn of(begin: &Begin, installed_at: &str) -> Self {
+    /// Makes the receipt by the newest committed run and the files of all of them.
+    pub fn of(begin: &Begin, installed_at: &str, files: Vec<StepRecord>) -> Self {
         Self {
             format: FORMAT,
-            id: begin.id.to_string(),
+            id: begin.id.clone(),
             revision: begin.revision,
             title: begin.title.clone(),
             product: begin.product.clone(),
-            role: begin.role.to_string(),
-            platform: begin.platform.to_string(),
+            role: begin.role.clone(),
+            platform: begin.platform,
             installed_at: installed_at.to_owned(),
-            manifest_sha256: begin.manifest.to_string(),
+            manifest_sha256: begin.manifest,
             signers: begin.signers.clone(),
             assumed_build: begin.assumed_build,
-            files: begin.steps.clone(),
+            files,
         }
     }
 }

@@ -1,9 +1,7 @@
 //! Recovery: brings a target to rest after a run that was interrupted, wherever it was.
 
-use std::collections::BTreeSet;
-
 use super::recorder::{Event, Observer, Recorder};
-use super::run::{abandon, finish};
+use super::run::{abandon, finish, remove_if_empty};
 use super::state::{self, LOCK_NAME, Phase, Run, StateFolder};
 use super::target::TargetRoot;
 use super::undo::Undo;
@@ -18,8 +16,6 @@ pub struct Recovered {
     pub id: UpdateId,
     /// The run's number.
     pub run: u32,
-    /// How far the run had come.
-    pub found: Phase,
     /// What was done.
     pub did: Remedy,
 }
@@ -45,10 +41,11 @@ impl Remedy {
         }
     }
 
-    /// Returns what is to be done about a run that has come so far.
-    fn of(phase: Phase) -> Self {
-        match phase {
+    /// Returns what is to be done about a run that was interrupted.
+    fn of(run: &Run) -> Self {
+        match run.phase() {
             Phase::Staging => Self::Discarded,
+            Phase::Open if !run.journal.touches_anything() => Self::Discarded,
             Phase::Open | Phase::Undoing => Self::RolledBack,
             Phase::Committed | Phase::RolledBack => Self::Completed,
         }
@@ -62,8 +59,7 @@ pub fn interrupted(files: &dyn Files, target: TargetRoot<'_>) -> Result<Vec<Reco
     let describe = |(folder, run): (&StateFolder, &Run)| Recovered {
         id: folder.id.clone(),
         run: run.number,
-        found: run.phase(),
-        did: Remedy::of(run.phase()),
+        did: Remedy::of(run),
     };
     Ok(all.filter(|(_, run)| run.is_interrupted()).map(describe).collect())
 }
@@ -82,10 +78,23 @@ pub fn recover(
     let _held = lock(host, target)?;
     let mut recorder = Recorder::new(host, observer);
     let mut recovered = Vec::new();
-    for folder in state::scan(host, target)?.iter().rev() {
-        for run in folder.runs.iter().rev().filter(|run| run.is_interrupted()) {
-            recovered.push(recover_run(host, target, folder, run.clone(), &mut recorder)?);
+    for mut folder in state::scan(host, target)?.into_iter().rev() {
+        let interrupted: Vec<Run> = folder.runs.iter().filter(|run| run.is_interrupted()).cloned().collect();
+        for mut run in interrupted.into_iter().rev() {
+            let did = Remedy::of(&run);
+            recover_run(host, target, &folder, &mut run, did, &mut recorder).map_err(|source| match did {
+                // The files may be mixed, whatever kept them from being put back.
+                Remedy::RolledBack => UpdateError::NotRecovered {
+                    id: folder.id.clone(),
+                    backup: run.backup(),
+                    source: Box::new(source),
+                },
+                Remedy::Discarded | Remedy::Completed => source,
+            })?;
+            recovered.push(Recovered { id: folder.id.clone(), run: run.number, did });
+            folder.put(run);
         }
+        remove_if_empty(host, &folder.path)?;
     }
     Ok(recovered)
 }
@@ -94,22 +103,20 @@ fn recover_run(
     host: &dyn Host,
     target: TargetRoot<'_>,
     folder: &StateFolder,
-    mut run: Run,
+    run: &mut Run,
+    did: Remedy,
     recorder: &mut Recorder<'_>,
-) -> Result<Recovered, UpdateError> {
-    let found = run.phase();
-    let did = Remedy::of(found);
-    if let Some(begin) = run.begin() {
-        recorder.open_log(target, &begin.log);
-    }
+) -> Result<(), UpdateError> {
     match did {
-        Remedy::Discarded => abandon(host, &mut run)?,
+        Remedy::Discarded => abandon(host, run)?,
         Remedy::RolledBack => {
-            let undo = Undo { host, target, folder, known: &BTreeSet::new() };
-            undo.run(&mut run, "the run was interrupted", recorder)?;
+            if let Some(begin) = run.begin() {
+                recorder.open_log(target, &begin.log);
+            }
+            Undo { host, target, folder }.run(run, "the run was interrupted", recorder)?;
             recorder.tell(&Event::Ended(format!("Rollback Completed: {}", folder.id)));
         }
-        Remedy::Completed => finish(host, folder, &mut run)?,
+        Remedy::Completed => finish(host, folder, run)?,
     }
-    Ok(Recovered { id: folder.id.clone(), run: run.number, found, did })
+    Ok(())
 }

@@ -1,26 +1,24 @@
 //! The user's rollback: takes an installed update back, in reverse order of installing only.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::journal::StepRecord;
 use super::recorder::{Event, Observer, Recorder};
-use super::state::{self, Run, StateFolder};
+use super::state::{self, Run, StateFolder, files_left_by};
 use super::target::TargetRoot;
 use super::undo::{Undo, UndoError, changed, digest_at};
 use super::{UpdateError, lock};
-use crate::digest::Digest;
 use crate::host::{Files, Host};
 use crate::name::UpdateId;
-use crate::target_path::TargetPath;
 
 /// Why a rollback is refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RollbackError {
     /// The update is not installed, or none is.
-    #[error("{wanted} is not installed in {}; installed: {installed}", target.display())]
+    #[error("{what} in {}; installed: {installed}", target.display())]
     NotInstalled {
-        /// The update, or "an update".
-        wanted: String,
+        /// That the update is not, or that none is.
+        what: String,
         /// The target.
         target: PathBuf,
         /// What is installed, in order.
@@ -71,93 +69,80 @@ impl<E: Into<UpdateError>> From<E> for RollbackError {
     }
 }
 
-/// What a rollback will do: the update, its committed runs, and the files it puts back.
+/// What a rollback will take back.
 #[derive(Clone, Debug)]
 pub struct RollbackPlan {
     /// The update's records.
     pub folder: StateFolder,
-    /// The files that go back, with what they are now and will be.
-    pub files: Vec<RollbackFile>,
+    /// Its runs on top of the target, oldest first: those that no run of another update lies between.
+    pub runs: Vec<Run>,
+    /// The files, each as the newest of these runs left it and as the oldest found it.
+    pub files: Vec<StepRecord>,
 }
 
-/// A file that a rollback puts back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RollbackFile {
-    /// The file below the target.
-    pub path: TargetPath,
-    /// What it must be now.
-    pub now: Digest,
-    /// What it will be; none if it will be gone.
-    pub before: Option<Digest>,
-}
-
-/// Decides what a rollback of `id`, or of the update installed last, will do.
+/// Decides what a rollback of `id`, or of the update of the last run, takes back, and makes sure that it may.
+///
+/// Runs are undone in strictly reverse order, over all updates. The runs of one update that lie on top of one
+/// another (its first installation, repairs, a new revision) are undone together.
 pub fn plan(
     files: &dyn Files,
     target: TargetRoot<'_>,
     id: Option<&UpdateId>,
 ) -> Result<RollbackPlan, RollbackError> {
-    let mut installed: Vec<StateFolder> =
-        state::scan(files, target)?.into_iter().filter(|folder| folder.installed().is_some()).collect();
-    let sequence = |folder: &StateFolder| folder.installed().map_or(0, |begin| begin.sequence);
-    installed.sort_by_key(sequence);
-    let names =
-        |folders: &[StateFolder]| folders.iter().map(|f| f.id.to_string()).collect::<Vec<_>>().join(", ");
-    let position = match id {
-        Some(id) => installed.iter().position(|folder| folder.id == *id),
-        None => installed.len().checked_sub(1),
+    let states = state::scan(files, target)?;
+    let mut stack: Vec<(&StateFolder, &Run)> =
+        states.iter().flat_map(|folder| folder.committed().map(move |run| (folder, run))).collect();
+    stack.sort_by_key(|(_, run)| run.sequence());
+    let named = id.is_none_or(|id| stack.iter().any(|(folder, _)| folder.id == *id));
+    let Some((top, _)) = stack.last().filter(|_| named) else {
+        let what =
+            id.map_or_else(|| "no update is installed".to_owned(), |id| format!("{id} is not installed"));
+        let target = target.path().to_owned();
+        return Err(RollbackError::NotInstalled { what, target, installed: names(&stack) });
     };
-    let Some(position) = position else {
-        let installed = if installed.is_empty() { "nothing".to_owned() } else { names(&installed) };
-        let wanted = id.map_or_else(|| "an update".to_owned(), UpdateId::to_string);
-        return Err(RollbackError::NotInstalled { wanted, target: target.path().to_owned(), installed });
-    };
-    let later = installed.split_off(position + 1);
-    let folder = installed.remove(position);
-    if !later.is_empty() {
-        return Err(RollbackError::Order { id: folder.id, later: names(&later) });
+    if let Some(id) = id.filter(|id| top.id != **id) {
+        let own = stack.iter().rposition(|(folder, _)| folder.id == *id);
+        let later: Vec<_> = stack.iter().skip(own.map_or(0, |own| own + 1)).copied().collect();
+        return Err(RollbackError::Order { id: id.clone(), later: names(&later) });
     }
-    let plan = RollbackPlan { files: files_of(&folder), folder };
-    check(files, target, &plan)?;
-    Ok(plan)
+    let on_top = stack.iter().rev().take_while(|(folder, _)| folder.id == top.id).count();
+    let runs: Vec<Run> = stack.iter().rev().take(on_top).rev().map(|(_, run)| (*run).clone()).collect();
+    let files_of_runs = files_left_by(&runs);
+    check(files, target, top, &runs, &files_of_runs)?;
+    Ok(RollbackPlan { folder: (*top).clone(), runs, files: files_of_runs })
 }
 
-/// Chains the committed runs: a file is now what the newest made it, and will be what the oldest found.
-fn files_of(folder: &StateFolder) -> Vec<RollbackFile> {
-    let mut files: BTreeMap<String, RollbackFile> = BTreeMap::new();
-    for step in folder.committed().rev().filter_map(Run::begin).flat_map(|begin| &begin.steps) {
-        let before = step.old.as_ref().map(|old| old.sha256);
-        files
-            .entry(step.to.folded())
-            .and_modify(|file| file.before = before)
-            .or_insert_with(|| RollbackFile { path: step.to.clone(), now: step.new.sha256, before });
-    }
-    files.into_values().collect()
+/// Lists the updates of runs, each once, in order.
+fn names(stack: &[(&StateFolder, &Run)]) -> String {
+    let mut names: Vec<String> = stack.iter().map(|(folder, _)| folder.id.to_string()).collect();
+    names.dedup();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
 /// Refuses where a file is neither what the update made it nor what it was before.
-fn check(files: &dyn Files, target: TargetRoot<'_>, plan: &RollbackPlan) -> Result<(), RollbackError> {
-    let steps = plan.folder.committed().filter_map(Run::begin).flat_map(|begin| &begin.steps);
-    let steps: BTreeMap<String, _> = steps.map(|step| (step.to.folded(), step)).collect();
+fn check(
+    files: &dyn Files,
+    target: TargetRoot<'_>,
+    folder: &StateFolder,
+    runs: &[Run],
+    files_of_runs: &[StepRecord],
+) -> Result<(), RollbackError> {
+    let known = folder.put_back_after(runs.last().map_or(0, |run| run.number));
     let mut stale = Vec::new();
-    for file in &plan.files {
-        let found = digest_at(files, &target.locate(files, &file.path)?)?;
-        if found == Some(file.now) || found == file.before {
-            continue;
-        }
-        if let Some(step) = steps.get(&file.path.folded()) {
-            let error = changed(step, found, &[Some(file.now)], "changed by something else since");
+    for file in files_of_runs {
+        let found = digest_at(files, &target.locate(files, &file.to)?)?;
+        let old = file.old.as_ref().map(|old| old.sha256);
+        let fine =
+            found == old || found.is_some_and(|found| found == file.new.sha256 || known.contains(&found));
+        if !fine {
+            let error = changed(file, found, &[Some(file.new.sha256)], "changed by something else since");
             stale.push(error.to_string());
         }
     }
-    if stale.is_empty() {
-        Ok(())
-    } else {
-        Err(RollbackError::Stale { id: plan.folder.id.clone(), files: stale })
-    }
+    if stale.is_empty() { Ok(()) } else { Err(RollbackError::Stale { id: folder.id.clone(), files: stale }) }
 }
 
-/// Rolls back an installed update: each of its runs, newest first, as one transaction each.
+/// Rolls back the runs of an update that are on top, newest first, as one transaction each.
 pub fn rollback(
     host: &dyn Host,
     target: TargetRoot<'_>,
@@ -167,15 +152,15 @@ pub fn rollback(
     plan(host, target, id)?;
     let _held = lock(host, target)?;
     // Decided again now that nobody else can change it.
-    let plan = plan(host, target, id)?;
+    let planned = plan(host, target, id)?;
     let mut recorder = Recorder::new(host, observer);
-    let mut folder = plan.folder.clone();
-    let mut known = BTreeSet::new();
-    let mut runs: Vec<Run> = folder.committed().cloned().collect();
+    let mut folder = planned.folder.clone();
+    let mut runs = planned.runs.clone();
     while let Some(mut run) = runs.pop() {
-        let Some(begin) = run.begin().cloned() else { continue };
-        recorder.open_log(target, &begin.log);
-        let undo = Undo { host, target, folder: &folder, known: &known };
+        if let Some(begin) = run.begin() {
+            recorder.open_log(target, &begin.log);
+        }
+        let undo = Undo { host, target, folder: &folder };
         undo.run(&mut run, "asked by the user", &mut recorder).map_err(|error| match error {
             UndoError::Untouched(source) | UndoError::PutForward(source) => {
                 RollbackError::StillInstalled { id: folder.id.clone(), source }
@@ -184,10 +169,8 @@ pub fn rollback(
                 RollbackError::Stuck { id: folder.id.clone(), backup: run.backup(), source }
             }
         })?;
-        // What this run had found is what the older run's files may be now.
-        known.extend(begin.steps.iter().filter_map(|step| step.old.as_ref()).map(|old| old.sha256));
-        folder.runs.retain(|other| other.number != run.number);
+        folder.put(run);
     }
-    recorder.tell(&Event::Ended(format!("Rollback Completed: {}", plan.folder.id)));
-    Ok(plan)
+    recorder.tell(&Event::Ended(format!("Rollback Completed: {}", planned.folder.id)));
+    Ok(planned)
 }

@@ -12,10 +12,12 @@
 //!
 //! Journals are the truth; the receipt is made from them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::journal::{Begin, Journal, JournalError, MAX_JOURNAL};
+use super::journal::{Begin, Journal, JournalError, MAX_JOURNAL, StepRecord};
 use super::target::TargetRoot;
+use crate::digest::Digest;
 use crate::host::{Files, HostError, Kind};
 use crate::name::UpdateId;
 use crate::target_path::{RESERVED_PREFIX, TargetPath};
@@ -33,6 +35,18 @@ pub enum StateError {
     /// The system refused.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// A link or file has the name of a folder of records.
+    #[error("{} is no folder, though it has the name of one that updates leave", path.display())]
+    NotAFolder {
+        /// What it is.
+        path: PathBuf,
+    },
+    /// A link, folder or device has the name of a journal.
+    #[error("{} is no file, though it has the name of a journal", path.display())]
+    NotAFile {
+        /// What it is.
+        path: PathBuf,
+    },
     /// A journal is damaged.
     #[error("journal {} cannot be used", path.display())]
     Journal {
@@ -78,6 +92,25 @@ impl StateFolder {
         self.committed().last().and_then(|run| run.journal.begin())
     }
 
+    /// Returns the files of the installed update.
+    pub fn installed_files(&self) -> Vec<StepRecord> {
+        files_left_by(self.committed())
+    }
+
+    /// Returns the digests that later runs of the update found and put back: what this run's files may be too.
+    pub fn put_back_after(&self, run: u32) -> BTreeSet<Digest> {
+        let later = self.runs.iter().filter(|other| other.number > run && other.phase() == Phase::RolledBack);
+        let steps = later.filter_map(Run::begin).flat_map(|begin| &begin.steps);
+        steps.filter_map(|step| step.old.as_ref()).map(|old| old.sha256).collect()
+    }
+
+    /// Puts a run in the place of its former state, or adds it.
+    pub(super) fn put(&mut self, run: Run) {
+        self.runs.retain(|other| other.number != run.number);
+        self.runs.push(run);
+        self.runs.sort_by_key(|run| run.number);
+    }
+
     /// Returns the committed runs, oldest first.
     pub fn committed(&self) -> impl DoubleEndedIterator<Item = &Run> {
         self.runs.iter().filter(|run| run.phase() == Phase::Committed)
@@ -85,7 +118,7 @@ impl StateFolder {
 
     /// Returns the highest sequence number of its runs, 0 if none began.
     pub fn last_sequence(&self) -> u32 {
-        self.runs.iter().filter_map(|run| run.begin()).map(|begin| begin.sequence).max().unwrap_or(0)
+        self.runs.iter().map(Run::sequence).max().unwrap_or(0)
     }
 
     /// Returns the number of the next run.
@@ -108,6 +141,11 @@ impl Run {
     /// Returns what it set out to do.
     pub fn begin(&self) -> Option<&Begin> {
         self.journal.begin()
+    }
+
+    /// Returns its number in the target over all updates, 0 if it never began.
+    pub fn sequence(&self) -> u32 {
+        self.begin().map_or(0, |begin| begin.sequence)
     }
 
     /// Tells whether something is left to finish or undo.
@@ -144,20 +182,31 @@ impl Run {
     }
 }
 
+/// Returns the files of runs, given oldest first: each as the newest of them left it, and as the oldest found it.
+pub fn files_left_by<'r>(runs: impl IntoIterator<Item = &'r Run>) -> Vec<StepRecord> {
+    let mut files: BTreeMap<String, StepRecord> = BTreeMap::new();
+    for step in runs.into_iter().filter_map(Run::begin).flat_map(|begin| &begin.steps) {
+        files
+            .entry(step.to.folded())
+            .and_modify(|file| file.new = step.new.clone())
+            .or_insert_with(|| step.clone());
+    }
+    files.into_values().collect()
+}
+
 /// Reads the records of every update in the target, by the order of their last runs.
 pub fn scan(files: &dyn Files, target: TargetRoot<'_>) -> Result<Vec<StateFolder>, StateError> {
     let mut states = Vec::new();
     for name in files.list(target.path())? {
         let Some(id) = update_of(&name) else { continue };
         let path = target.path().join(&name);
-        if !is_folder(files, &path)? {
-            continue;
-        }
+        require_folder(files, &path)?;
         let mut runs = Vec::new();
         for name in files.list(&path)? {
-            let run_path = path.join(&name);
-            if let Some(number) = run_number(&name).filter(|_| is_folder(files, &run_path).unwrap_or(false)) {
-                runs.push(read_run(files, run_path, number)?);
+            if let Some(number) = run_number(&name) {
+                let path = path.join(&name);
+                require_folder(files, &path)?;
+                runs.push(read_run(files, path, number)?);
             }
         }
         runs.sort_by_key(|run| run.number);
@@ -169,17 +218,30 @@ pub fn scan(files: &dyn Files, target: TargetRoot<'_>) -> Result<Vec<StateFolder
 
 fn read_run(files: &dyn Files, path: PathBuf, number: u32) -> Result<Run, StateError> {
     let mut run = Run { path, number, journal: Journal::default(), staged: false };
-    run.staged = files.stat(&run.stage())?.is_some();
+    if files.stat(&run.stage())?.is_some() {
+        require_folder(files, &run.stage())?;
+        run.staged = true;
+    }
+    if files.stat(&run.backup())?.is_some() {
+        require_folder(files, &run.backup())?;
+    }
     let path = run.journal_path();
-    if files.stat(&path)?.is_some() {
+    if let Some(stat) = files.stat(&path)? {
+        if stat.kind != Kind::File {
+            return Err(StateError::NotAFile { path });
+        }
         let bytes = files.read(&path, MAX_JOURNAL)?;
         run.journal = Journal::read(&bytes).map_err(|source| StateError::Journal { path, source })?;
     }
     Ok(run)
 }
 
-fn is_folder(files: &dyn Files, path: &Path) -> Result<bool, HostError> {
-    Ok(files.stat(path)?.is_some_and(|stat| stat.kind == Kind::Folder))
+/// Records are kept in folders of the target itself: a link would lead the backup out of it.
+fn require_folder(files: &dyn Files, path: &Path) -> Result<(), StateError> {
+    match files.stat(path)?.map(|stat| stat.kind) {
+        Some(Kind::Folder) => Ok(()),
+        Some(Kind::File | Kind::Other) | None => Err(StateError::NotAFolder { path: path.to_owned() }),
+    }
 }
 
 /// Takes the update's number from a name such as `$NtUninstallQ252717$`.

@@ -5,7 +5,6 @@ use super::facts::Present;
 use super::journal::StepRecord;
 use super::state::{self, Phase, Run, StateFolder};
 use super::target::TargetRoot;
-use crate::bundle::manifest::MAX_MEMBER;
 use crate::host::Files;
 use crate::name::UpdateId;
 
@@ -60,7 +59,7 @@ impl FileStatus {
             None => "missing",
             Some(present) if present.sha256 == self.step.new.sha256 => "as-installed",
             Some(present) if self.step.old.as_ref().is_some_and(|old| old.sha256 == present.sha256) => "old",
-            Some(present) if present.version > self.step.new.version => "newer",
+            Some(present) if present.version.is_some() && present.version > self.step.new.version => "newer",
             Some(_) => "changed",
         }
     }
@@ -79,12 +78,8 @@ pub fn status(files: &dyn Files, target: TargetRoot<'_>) -> Result<Vec<UpdateSta
         };
         let mut statuses = Vec::new();
         if condition == Condition::Installed {
-            for step in newest_steps(&folder) {
-                let place = target.locate(files, &step.to)?;
-                let present = match place.stat {
-                    Some(_) => Some(Present::of(&files.read(&place.full, MAX_MEMBER)?)),
-                    None => None,
-                };
+            for step in folder.installed_files() {
+                let present = Present::at(files, &target.locate(files, &step.to)?)?;
                 statuses.push(FileStatus { step, present });
             }
         }
@@ -95,16 +90,4 @@ pub fn status(files: &dyn Files, target: TargetRoot<'_>) -> Result<Vec<UpdateSta
 
 fn telling_run(folder: &StateFolder) -> Option<&Run> {
     folder.committed().next_back().or_else(|| folder.runs.last())
-}
-
-/// Returns the files of all committed runs, each as the newest run left it.
-fn newest_steps(folder: &StateFolder) -> Vec<StepRecord> {
-    let mut steps: Vec<StepRecord> = Vec::new();
-    for step in folder.committed().rev().filter_map(Run::begin).flat_map(|begin| &begin.steps) {
-        if !steps.iter().any(|other| other.to.folded() == step.to.folded()) {
-            steps.push(step.clone());
-        }
-    }
-    steps.sort_by_key(|step| step.to.folded());
-    steps
 }

@@ -1,6 +1,5 @@
 //! The undo of a run: the one function behind a failing apply, recovery and the user's rollback.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::UpdateError;
@@ -10,10 +9,10 @@ use super::recorder::{Event, Recorder};
 use super::run::{ensure_folder, finish, write_over};
 use super::state::{Phase, Run, StateFolder};
 use super::target::{Place, TargetRoot};
-use super::timestamp::utc;
 use crate::bundle::manifest::MAX_MEMBER;
 use crate::digest::Digest;
 use crate::host::{Attributes, Files, Host};
+use crate::timestamp::utc;
 
 /// What is to be done to one file so that it is as before the run.
 struct Restoration<'r> {
@@ -48,14 +47,12 @@ pub(super) enum UndoError {
     Stuck(UpdateError),
 }
 
-/// What an undo works on.
+/// An undo of a run.
 pub(super) struct Undo<'a> {
     pub(super) host: &'a dyn Host,
     pub(super) target: TargetRoot<'a>,
     /// The records of the run's update.
     pub(super) folder: &'a StateFolder,
-    /// Digests that files may have beside the run's own old and new ones.
-    pub(super) known: &'a BTreeSet<Digest>,
 }
 
 impl Undo<'_> {
@@ -90,7 +87,7 @@ impl Undo<'_> {
             let remaining = self.prepare(run, &begin.steps, false)?;
             self.swap(run, &remaining, recorder)
         });
-        match swapped.and_then(|()| self.require_old(&begin.steps)) {
+        match swapped.and_then(|()| self.require_old(run, &begin.steps)) {
             Ok(()) => {
                 // The files are what counts; records that lag behind are completed by recovery.
                 if let Err(error) = self.end(run) {
@@ -108,7 +105,7 @@ impl Undo<'_> {
 
     /// Tells whether every file is as before the run.
     pub(super) fn is_undone(&self, run: &Run) -> bool {
-        run.begin().is_none_or(|begin| self.require_old(&begin.steps).is_ok())
+        run.begin().is_none_or(|begin| self.require_old(run, &begin.steps).is_ok())
     }
 
     /// Decides what is to be done and stages it; `keep` stages the new files too.
@@ -149,16 +146,17 @@ impl Undo<'_> {
 
     /// Decides what is to be done, and makes sure that all of it may be.
     fn examine<'r>(&self, run: &Run, steps: &'r [StepRecord]) -> Result<Vec<Restoration<'r>>, UpdateError> {
+        let known = self.folder.put_back_after(run.number);
         let mut restorations = Vec::new();
         let mut foreign = Vec::new();
-        for (number, step) in steps.iter().enumerate() {
+        for (number, step) in touched(run, steps) {
             let place = self.target.locate(self.host, &step.to)?;
             let found = digest_at(self.host, &place)?;
             let old = step.old.as_ref().map(|old| old.sha256);
             if found == old {
                 continue;
             }
-            match found.filter(|found| *found != step.new.sha256 && !self.known.contains(found)) {
+            match found.filter(|found| *found != step.new.sha256 && !known.contains(found)) {
                 Some(other) => {
                     let wanted = [Some(step.new.sha256), old];
                     foreign.push(
@@ -208,10 +206,13 @@ impl Undo<'_> {
         finish(self.host, self.folder, run)
     }
 
-    /// Requires that every file is as before the run.
-    fn require_old(&self, steps: &[StepRecord]) -> Result<(), UpdateError> {
-        for step in steps {
-            let found = digest_at(self.host, &self.target.locate(self.host, &step.to)?)?;
+    /// Requires that every file that was touched is, durably, as before the run.
+    fn require_old(&self, run: &Run, steps: &[StepRecord]) -> Result<(), UpdateError> {
+        for (_, step) in touched(run, steps) {
+            let place = self.target.locate(self.host, &step.to)?;
+            // An undo that was killed may have renamed and not synced.
+            sync_parent(self.host, &place)?;
+            let found = digest_at(self.host, &place)?;
             let wanted = step.old.as_ref().map(|old| old.sha256);
             if found != wanted {
                 return Err(changed(step, found, &[wanted], "it is not as before the run"));
@@ -227,6 +228,11 @@ impl Undo<'_> {
     }
 }
 
+/// Returns the steps whose files were touched, or were about to be, with their positions.
+fn touched<'r>(run: &Run, steps: &'r [StepRecord]) -> impl Iterator<Item = (usize, &'r StepRecord)> {
+    steps.iter().enumerate().filter(|(number, _)| run.journal.touches(*number))
+}
+
 /// Reads the backup of a step and holds it against the journal.
 fn read_backup(host: &dyn Host, run: &Run, step: &StepRecord) -> Result<Vec<u8>, UpdateError> {
     let path = run.backup_file(&step.to);
@@ -238,7 +244,7 @@ fn read_backup(host: &dyn Host, run: &Run, step: &StepRecord) -> Result<Vec<u8>,
     Err(UpdateError::Backup { path, found: found.to_string(), wanted: text(wanted) })
 }
 
-fn sync_parent(host: &dyn Host, place: &Place) -> Result<(), UpdateError> {
+pub(super) fn sync_parent(host: &dyn Host, place: &Place) -> Result<(), UpdateError> {
     match place.full.parent() {
         Some(parent) => Ok(host.sync_folder(parent)?),
         None => Ok(()),
@@ -247,10 +253,7 @@ fn sync_parent(host: &dyn Host, place: &Place) -> Result<(), UpdateError> {
 
 /// Returns the digest of the file at a place; none if there is none.
 pub(super) fn digest_at(files: &dyn Files, place: &Place) -> Result<Option<Digest>, UpdateError> {
-    match place.stat {
-        Some(_) => Ok(Some(Present::of(&files.read(&place.full, MAX_MEMBER)?).sha256)),
-        None => Ok(None),
-    }
+    Ok(Present::at(files, place)?.map(|present| present.sha256))
 }
 
 /// Makes the error of a file that is not what is counted on.

@@ -119,7 +119,7 @@ fn a_dry_run_changes_nothing() {
     let mut args = server.apply_args(&workshop().bundle());
     args.push("--dry-run".into());
     let result = patcher(args).succeeds().json();
-    assert_eq!(result["outcome"], "changed");
+    assert_eq!(result["outcome"], "would-change");
     assert_eq!(result["dry_run"], true);
     assert!(tree::read(server.root()) == before);
     server.apply(&workshop().bundle()).succeeds();
@@ -203,6 +203,43 @@ fn updates_are_undone_in_reverse_order_only() {
     server.run("rollback").succeeds();
     server.run("rollback").succeeds();
     assert!(tree::read_product(server.root()) == before);
+}
+
+#[test]
+fn an_interrupted_run_is_finished_on_the_disk_and_a_rollback_takes_back_no_more_than_it() {
+    use qfe_patcher::host::{Disk, Fault, Faulty};
+    use qfe_patcher::update::rollback::rollback;
+    use qfe_patcher::update::target::TargetRoot;
+    use qfe_patcher::update::{Event, Observer};
+    struct Silent;
+    impl Observer for Silent {
+        fn tell(&mut self, _event: &Event<'_>) {}
+    }
+    let second = workshop().path("killed-Q249077.zip");
+    workshop().build("Q249077", &second, &[]).succeeds();
+    let server = Server::new("i386");
+    server.apply(&second).succeeds();
+    let between = tree::read_product(server.root());
+    server.apply(&workshop().bundle()).succeeds();
+    // A rollback of Q252717 that dies after its first file is back.
+    let disk = Disk;
+    let dying = Faulty::new(&disk, None);
+    let first_rename = {
+        let copy = tempfile::tempdir().unwrap();
+        tree::copy(server.root(), copy.path());
+        let target = TargetRoot::open(&dying, copy.path()).unwrap();
+        rollback(&dying, target, None, &mut Silent).unwrap();
+        dying.effects().iter().position(|effect| effect.starts_with("rename")).unwrap()
+    };
+    let dying = Faulty::new(&disk, Some((first_rename, Fault::KillAfter)));
+    let target = TargetRoot::open(&dying, server.root()).unwrap();
+    assert!(rollback(&dying, target, None, &mut Silent).is_err());
+    assert_eq!(server.run("status").succeeds().json()["updates"][1]["state"], "interrupted");
+    let result = server.run("rollback").succeeds().json();
+    assert_eq!(result["id"], "Q252717");
+    assert!(tree::read_product(server.root()) == between, "Q249077 must still be there");
+    let recovered = server.run("recover").succeeds().json();
+    assert_eq!(recovered["outcome"], "already-current");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use ::zip::result::ZipError;
 use ::zip::{CompressionMethod, ZipArchive};
 
-use super::{ContainerError, ContainerKind, Source, read_limited};
+use super::{ContainerError, ContainerKind, Source, check_count, read_limited};
 use crate::target_path::TargetPath;
 
 /// An opened zip archive.
@@ -15,6 +15,7 @@ pub(super) struct Zip(ZipArchive<Box<dyn Source>>);
 /// Reads the directory and returns the archive with the names of its entries in order.
 pub(super) fn open(source: Box<dyn Source>) -> Result<(Zip, Vec<String>), ContainerError> {
     let mut archive = ZipArchive::new(source).map_err(directory)?;
+    check_count(archive.len())?;
     if archive.has_duplicate_names() {
         return Err(irregular("one name twice".to_owned()));
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use super::{
     Decision, Finding, FindingKind, Plan, Reason, Request, Services, Step, UnknownFiles, version_text,
 };
-use crate::bundle::manifest::{FileEntry, InstallEntry, Manifest, RoleEntry, ServiceEntry, Verb};
+use crate::bundle::manifest::{FileEntry, Gate, InstallEntry, Manifest, RoleEntry, ServiceEntry, Verb};
 use crate::digest::Digest;
 use crate::name::Role;
 use crate::platform::Platform;
@@ -32,8 +32,12 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
         findings.sort_by_key(|finding| finding.kind);
         return Err(findings);
     }
-    let (before, after) = manual_steps(manifest, role, request.services, &steps);
-    let notes = notes(&steps, request);
+    let (before, after) = if steps.iter().any(Step::is_change) {
+        manual_steps(manifest, role, request.services, &steps)
+    } else {
+        (Vec::new(), Vec::new())
+    };
+    let notes = notes(manifest, &steps, request);
     Ok(Plan { role: request.role.clone(), platform, steps, notes, before, after })
 }
 
@@ -156,16 +160,20 @@ fn nothing_there(manifest: &Manifest, request: &Request) -> Finding {
         .map(|(_, install)| install.to.to_string())
         .collect();
     let places: Vec<String> = places.into_iter().collect();
+    let platforms: Vec<&str> = manifest.platforms().into_iter().map(Platform::name).collect();
     Finding {
         kind: FindingKind::WrongTarget,
         subject: "files of the update on the target".to_owned(),
-        found: "none, and no folder of a platform".to_owned(),
+        found: format!("none, and no folder of {}", platforms.join(" or ")),
         wanted: if places.is_empty() {
             format!("a role that gets files; {} gets none", request.role)
         } else {
             places.join(" or ")
         },
-        remedy: "name the folder above those paths by --target, and the part it plays by --role".to_owned(),
+        remedy: format!(
+            "name the folder above those paths by --target, and the part it plays by --role; the bundle is for {}",
+            platforms.join(" and ")
+        ),
     }
 }
 
@@ -184,9 +192,8 @@ fn decide_steps(
         };
         match decide_file(manifest, facts, request, fact, entry, install) {
             Ok(decision) => steps.push(Step {
-                file: fact.file,
+                file: entry.clone(),
                 to: fact.place.path.clone(),
-                wanted: entry.version,
                 present: fact.present.clone(),
                 decision,
             }),
@@ -242,14 +249,14 @@ fn decide_file(
     if present.sha256 == entry.sha256 {
         return Ok(Decision::AlreadyCurrent);
     }
-    let old = Some(present.sha256);
-    if let Some(baseline) = entry.baselines.iter().find(|baseline| baseline.sha256 == present.sha256) {
-        return possible(manifest, entry, old, subject, Reason::Baseline(baseline.name.clone()));
-    }
     if let (Some(found), Some(wanted)) = (present.version, entry.version)
         && found > wanted
     {
         return Ok(Decision::NewerOnTarget);
+    }
+    let old = Some(present.sha256);
+    if let Some(baseline) = entry.baselines.iter().find(|baseline| baseline.sha256 == present.sha256) {
+        return possible(manifest, entry, old, subject, Reason::Baseline(baseline.name.clone()));
     }
     if installed_before(manifest, facts, fact, entry) {
         return possible(manifest, entry, old, subject, Reason::Damaged);
@@ -319,8 +326,20 @@ fn installed_before(manifest: &Manifest, facts: &Facts, fact: &FileFact, entry: 
     })
 }
 
-fn notes(steps: &[Step], request: &Request) -> Vec<String> {
-    let mut notes = Vec::new();
+fn notes(manifest: &Manifest, steps: &[Step], request: &Request) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    for gate in &manifest.gates {
+        match gate {
+            Gate::RegistryBuild { .. } if request.assumed_build.is_some() => {}
+            Gate::RegistryBuild { key, value, .. } => notes.push(format!(
+                "not checked: that the build of {key} '{value}' is {}",
+                list(&manifest.builds)
+            )),
+            Gate::RegistryOneOf { key, value, one_of, .. } => {
+                notes.push(format!("not checked: that {key} '{value}' is {}", list(one_of)));
+            }
+        }
+    }
     if let Some(build) = request.assumed_build {
         notes.push(format!("the build of the product was not read but taken as {build} (--assume-build)"));
     }
@@ -356,8 +375,8 @@ fn manual_steps(
     if services == Services::Manual {
         before.extend(role.services.iter().map(|entry| format!("stop {}", service(entry))));
     }
-    for step in steps.iter().filter(|step| matches!(step.decision, Decision::Install(_))) {
-        if manifest.files.get(step.file).is_some_and(|file| file.register) {
+    for step in steps.iter().filter(|step| step.is_change()) {
+        if step.file.register {
             before.push(format!("unregister the COM server: regsvr32 /u {}", step.to));
             after.push(format!("register the COM server: regsvr32 {}", step.to));
         }

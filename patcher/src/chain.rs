@@ -1,0 +1,22 @@
+//! Errors with their causes as text.
+
+use std::error::Error;
+
+/// Returns the messages of an error and of its causes, outermost first; a message that only repeats is left out.
+pub fn messages(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut messages: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let message = error.to_string();
+        if messages.last() != Some(&message) {
+            messages.push(message);
+        }
+        next = error.source();
+    }
+    messages
+}
+
+/// Returns an error and its causes in one line.
+pub fn line(error: &(dyn Error + 'static)) -> String {
+    messages(error).join(": ")
+}
