@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
+use qfe_patcher::host::Trouble;
 
 use crate::output::OutputError;
 use crate::sign::SignError;
@@ -177,11 +178,7 @@ fn refuse(what: impl Into<String>) -> Failure {
 }
 
 fn output_failure(error: OutputError) -> Failure {
-    let code = match error.source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ExitCode::DiskFull,
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ExitCode::AccessDenied,
-        _ => ExitCode::Failed,
-    };
+    let code = Trouble::of(&error.source).into();
     Failure::new(code, error)
 }
 

@@ -1,9 +1,9 @@
 //! Updates of a target: facts, plan, apply; undo, rollback, recovery, status.
 //!
 //! The straight path of an apply: finish what an interrupted run left ([`recover`]), gather facts
-//! ([`facts::gather`]), decide ([`plan::decide`]), then [`apply::apply`]: stage, journal, back up, swap, check,
+//! ([`facts::gather`]), decide ([`plan::decide`]), then [`apply::Apply`]: stage, journal, back up, swap, check,
 //! commit. Everything up to the journal's first record leaves the target untouched; everything after it is
-//! undone by one function ([`undo`]) with three callers: a failing apply, recovery, the user's rollback.
+//! undone by one function (`undo`) with three callers: a failing apply, recovery, the user's rollback.
 
 use std::path::PathBuf;
 

@@ -3,6 +3,7 @@
 //! All findings are reported at once: a release engineer should not have to fix a recipe one error at a time.
 //! What comes out is in order, and complete: nothing later reads a payload again.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -354,6 +355,10 @@ impl Surveyor<'_> {
     }
 
     fn read_baselines(&mut self, files: &mut [SurveyedFile]) {
+        if self.recipe.baselines.is_empty() {
+            let warning = "the recipe names no baseline: no old file is known, and servers that have one refuse the update";
+            self.warnings.push(warning.to_owned());
+        }
         for baseline in &self.recipe.baselines {
             for platform in Platform::ALL {
                 let Some(path) = baseline.on(platform) else { continue };
@@ -394,16 +399,22 @@ impl Surveyor<'_> {
             version: Image::read(&bytes).ok().and_then(|image| image.version),
             bytes,
         };
-        // Where it holds, the patcher would leave the old file alone: "the same version or later".
         if let (Some(new), Some(before)) = (file.version, old.version)
-            && new <= before
             && old.digest != file.digest
         {
-            let new_file = file.shown();
-            self.warnings.push(format!(
-                "{new_file} has version {new}, which is not above the {before} of baseline {baseline:?}: \
-                 servers with that file keep it"
-            ));
+            let (shown, baseline) = (file.shown(), format!("baseline {baseline:?}"));
+            match new.cmp(&before) {
+                Ordering::Greater => {}
+                Ordering::Equal => self.warnings.push(format!(
+                    "{shown} has version {new} in {baseline} too, with other contents: raise it, or nobody can tell \
+                     the two apart by version"
+                )),
+                // The patcher leaves a newer file alone, known or not.
+                Ordering::Less => self.warnings.push(format!(
+                    "{shown} has version {new}, which is below the {before} of {baseline}: servers with that file \
+                     keep it; are payload and baseline exchanged?"
+                )),
+            }
         }
         file.baselines.push(old);
         true

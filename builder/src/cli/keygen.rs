@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use qfe_patcher::cli::failure::Failure;
-use qfe_patcher::exit::ExitCode;
+use qfe_patcher::host::Trouble;
 
 use super::{Answer, keys, refuse, sign_failure};
 use crate::sign::NewKey;
@@ -133,11 +133,7 @@ fn write_new(path: &Path, text: &str, access: Access) -> Result<(), Failure> {
         if source.kind() == std::io::ErrorKind::AlreadyExists {
             return exists(path);
         }
-        let code = match source.kind() {
-            std::io::ErrorKind::PermissionDenied => ExitCode::AccessDenied,
-            std::io::ErrorKind::StorageFull => ExitCode::DiskFull,
-            _ => ExitCode::Failed,
-        };
+        let code = Trouble::of(&source).into();
         Failure::new(code, KeyFileError { path: path.display().to_string(), source })
     })
 }

@@ -335,15 +335,17 @@ fn findings_are_causes_one_after_the_other_and_each_has_a_remedy() {
 #[test]
 fn a_version_that_is_not_above_its_baseline_is_warned_of() {
     let fixture = Fixture::new();
-    fixture.put("baseline/alpha/Ccm.dll", &image(Platform::Alpha, Some("2.0.1380.1125"), b"other"));
-    let survey = fixture.survey().unwrap();
-    assert_eq!(
-        survey.warnings,
-        [
-            "alpha/Ccm.dll has version 2.0.1380.1125, which is not above the 2.0.1380.1125 of baseline \"1380.1000\": \
-          servers with that file keep it"
-        ]
-    );
+    for (version, words) in [
+        ("2.0.1380.1125", ["version 2.0.1380.1125 in baseline", "raise it"]),
+        ("2.0.1380.1126", ["below the 2.0.1380.1126 of baseline", "keep it"]),
+    ] {
+        fixture.put("baseline/alpha/Ccm.dll", &image(Platform::Alpha, Some(version), b"other"));
+        let warnings = fixture.survey().unwrap().warnings;
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        for word in ["alpha/Ccm.dll"].iter().chain(&words) {
+            assert!(warnings[0].contains(word), "{word:?} is not in {:?}", warnings[0]);
+        }
+    }
 }
 
 #[test]

@@ -79,7 +79,7 @@ pub enum KeyRingError {
         reason: String,
     },
     /// The threshold can never be met.
-    #[error("threshold is {threshold}, and the key ring holds {keys} keys: it must be 1 to {keys}")]
+    #[error("the threshold of the key ring is {threshold}, and it holds {}: so many cannot sign", count(*keys))]
     Threshold {
         /// The threshold asked for.
         threshold: usize,

@@ -23,7 +23,7 @@ use crate::update::target::TargetRoot;
 /// Applies a bundle to a folder: a site server, or a remote SQL Monitor, Provider or Console
 ///
 /// Finishes an interrupted run first, then checks everything, then changes everything or nothing. The old files
-/// are kept in the target's folder $NtUninstall<number>$.
+/// are kept in the target's folder `$NtUninstall...$`.
 ///
 /// JSON: command, outcome ("changed", "already-current", or of a dry run "would-change"), code, id, revision, target, role, platform, dry_run,
 /// assumed_build, signers, recovered (each: id, run, did), files (each: path, decision, found_version, found_sha256,

@@ -16,14 +16,20 @@ use crate::update::rollback::RollbackError;
 use crate::update::state::StateError;
 use crate::update::target::TargetError;
 
-fn of_trouble(error: &HostError) -> ExitCode {
-    match error.trouble() {
-        Trouble::DiskFull => ExitCode::DiskFull,
-        Trouble::AccessDenied => ExitCode::AccessDenied,
-        Trouble::InUse => ExitCode::InUse,
-        Trouble::Busy => ExitCode::Busy,
-        Trouble::Other => ExitCode::Failed,
+impl From<Trouble> for ExitCode {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::DiskFull => Self::DiskFull,
+            Trouble::AccessDenied => Self::AccessDenied,
+            Trouble::InUse => Self::InUse,
+            Trouble::Busy => Self::Busy,
+            Trouble::Other => Self::Failed,
+        }
     }
+}
+
+fn of_trouble(error: &HostError) -> ExitCode {
+    error.trouble().into()
 }
 
 fn of_bundle(error: &BundleError) -> ExitCode {
@@ -168,7 +174,10 @@ impl From<FactsError> for Failure {
 
 impl From<KeyRingError> for Failure {
     fn from(error: KeyRingError) -> Self {
-        failure(ExitCode::Untrusted, error)
+        Self::new(ExitCode::Untrusted, error).hint(
+            "--keys names a minisign public key, or a folder of them (*.pub), in which keyring.toml may say how many \
+             must sign: threshold = 2",
+        )
     }
 }
 

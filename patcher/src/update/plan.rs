@@ -1,6 +1,6 @@
 //! The plan: what a run will do, decided from facts alone.
 //!
-//! [`decide`] is a pure function. It returns a [`Plan`], which never acts by itself, or every [`Finding`] that
+//! [`decide()`] is a pure function. It returns a [`Plan`], which never acts by itself, or every [`Finding`] that
 //! forbids the run, each with the value found, the value wanted and the remedy. There is no third outcome: a
 //! folder in which the update has nothing to do is a finding, not a silent success.
 

@@ -115,8 +115,13 @@ fn choose_platform(manifest: &Manifest, facts: &Facts, request: &Request) -> Res
             })
         };
     }
-    let by_machine: BTreeSet<Platform> =
-        facts.files.iter().filter_map(|fact| fact.present.as_ref()?.machine?.platform()).collect();
+    let machine = |fact: &FileFact| fact.present.as_ref()?.machine?.platform();
+    let right = facts.files.iter().filter(|fact| machine(fact) == Some(fact.platform));
+    let by_machine: BTreeSet<Platform> = right.map(|fact| fact.platform).collect();
+    let misplaced = facts.files.iter().find(|fact| machine(fact).is_some());
+    if let Some(fact) = misplaced.filter(|_| by_machine.is_empty()) {
+        return Err(wrong_machine(fact, fact.platform));
+    }
     // Without any image, a folder of the platform's own tells as much.
     let by_folder: BTreeSet<Platform> =
         facts.files.iter().filter(|fact| has_own_folder(facts, fact)).map(|fact| fact.platform).collect();
@@ -237,14 +242,8 @@ fn decide_file(
             Verb::AddFile => possible(manifest, entry, None, subject, Reason::Absent),
         };
     };
-    if let Some(machine) = present.machine.filter(|machine| *machine != entry.platform.machine()) {
-        return Err(Finding {
-            kind: FindingKind::WrongPlatform,
-            subject,
-            found: format!("a file for {machine}"),
-            wanted: format!("a file for {}", entry.platform.machine()),
-            remedy: "check --platform, and how this file came here".to_owned(),
-        });
+    if present.machine.is_some_and(|machine| machine != entry.platform.machine()) {
+        return Err(wrong_machine(fact, entry.platform));
     }
     if present.sha256 == entry.sha256 {
         return Ok(Decision::AlreadyCurrent);
@@ -270,6 +269,17 @@ fn decide_file(
     Err(unknown_old_file(entry, present, subject))
 }
 
+fn wrong_machine(fact: &FileFact, wanted: Platform) -> Finding {
+    let machine = fact.present.as_ref().and_then(|present| present.machine);
+    Finding {
+        kind: FindingKind::WrongPlatform,
+        subject: fact.place.path.to_string(),
+        found: machine.map_or_else(|| "no image".to_owned(), |machine| format!("a file for {machine}")),
+        wanted: format!("a file for {}", wanted.machine()),
+        remedy: "check --platform, and how this file came here".to_owned(),
+    }
+}
+
 fn unknown_old_file(entry: &FileEntry, present: &Present, subject: String) -> Finding {
     let known: Vec<String> = entry
         .baselines
@@ -283,9 +293,11 @@ fn unknown_old_file(entry: &FileEntry, present: &Present, subject: String) -> Fi
         subject,
         found: format!("{version}, {} bytes, digest {}", present.size, present.sha256.prefix()),
         wanted: format!("{} or later, or a known old file: {known}", version_text(entry.version)),
-        remedy: "it may be another language, a private fix or damaged; to replace it all the same (a backup is \
-                 kept) use --replace-unknown, or ask the release engineer for a bundle with this file as baseline"
-            .to_owned(),
+        remedy: format!(
+            "it may be another language, a private fix or damaged; to replace it all the same (a backup is kept) use \
+             --replace-unknown{}, or ask the release engineer for a bundle with this file as baseline",
+            if entry.member.is_some() { "" } else { " and the complete bundle, this one is lean" }
+        ),
     }
 }
 
