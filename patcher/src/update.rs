@@ -53,7 +53,7 @@ pub enum UpdateError {
     Bundle(#[from] BundleError),
     /// The log cannot be written.
     #[error("the log cannot be written")]
-    Log(#[source] HostError),
+    Log(#[source] Box<UpdateError>),
     /// A record does not fit the journal.
     #[error("the journal does not take the record")]
     Journal(#[from] JournalError),

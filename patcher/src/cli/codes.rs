@@ -78,7 +78,10 @@ fn of_update(error: &UpdateError) -> ExitCode {
         UpdateError::Target(error) => of_target(error),
         UpdateError::State(error) => of_state(error),
         UpdateError::Bundle(error) => of_bundle(error),
-        UpdateError::Log(_) => ExitCode::LogUnwritable,
+        UpdateError::Log(error) => match of_update(error) {
+            ExitCode::DiskFull => ExitCode::DiskFull,
+            _ => ExitCode::LogUnwritable,
+        },
         UpdateError::Overtaken => ExitCode::Busy,
         UpdateError::Journal(_)
         | UpdateError::Json(_)

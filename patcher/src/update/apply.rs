@@ -164,9 +164,10 @@ impl Transaction<'_> {
 
     /// Opens the log; where that fails, nothing is left of one that was not there before.
     fn open_log(&mut self, begin: &Begin, plan: &Plan, source: &str) -> Result<(), UpdateError> {
-        let log = self.target.locate(self.host, &begin.log)?;
+        let unwritable = |error: UpdateError| UpdateError::Log(Box::new(error));
+        let log = self.target.locate(self.host, &begin.log).map_err(|error| unwritable(error.into()))?;
         let made = match log.full.parent() {
-            Some(folder) => ensure_folder(self.host, folder).map_err(UpdateError::Log)?,
+            Some(folder) => ensure_folder(self.host, folder).map_err(|error| unwritable(error.into()))?,
             None => Vec::new(),
         };
         let head =
@@ -177,7 +178,7 @@ impl Transaction<'_> {
                 drop(self.host.remove_file(&log.full));
                 made.iter().rev().for_each(|folder| drop(self.host.remove_folder(folder)));
             }
-            UpdateError::Log(error)
+            unwritable(error.into())
         })?;
         self.recorder.set_log(log.full);
         for line in [

@@ -70,17 +70,18 @@ impl Undo<'_> {
     ) -> Result<(), UndoError> {
         let Some(begin) = run.begin().cloned() else { return Ok(()) };
         let committed = run.phase() == Phase::Committed;
-        let restorations = self.prepare(run, &begin.steps, committed).map_err(|error| {
+        let mut prepared = self.prepare(run, &begin.steps, committed);
+        if prepared.is_ok() && run.phase() != Phase::Undoing {
+            let record = Record::Undo { at: utc(self.host.now()), reason: reason.to_owned() };
+            prepared = run.record(self.host, record).and(prepared);
+        }
+        let restorations = prepared.map_err(|error| {
             if committed {
                 // What was staged for it goes again; what cannot go now, recovery removes.
                 drop(run.remove_stage(self.host));
             }
             UndoError::Untouched(error)
         })?;
-        if run.phase() != Phase::Undoing {
-            let record = Record::Undo { at: utc(self.host.now()), reason: reason.to_owned() };
-            run.record(self.host, record).map_err(UndoError::Untouched)?;
-        }
         recorder.tell(&Event::UndoStarted(format!("{} ({reason})", begin.id)));
         let swapped = self.swap(run, &restorations, recorder).or_else(|error| {
             recorder.tell(&Event::Warning(format!("{error}; trying once more")));

@@ -459,6 +459,10 @@ fn a_log_that_cannot_be_written_refuses_the_run() {
     args.extend(args!["--log", server.path("no/such/folder.log")]);
     patcher(args).ends(ExitCode::LogUnwritable).says(&["folder.log"]);
     assert!(tree::read(server.root()) == before);
+    fs::create_dir(server.path("LOGS/q252717.LOG")).unwrap();
+    let before = tree::read(server.root());
+    server.apply(&workshop().bundle()).ends(ExitCode::LogUnwritable).says(&["q252717.LOG is no file"]);
+    assert!(tree::read(server.root()) == before);
 }
 
 #[test]
