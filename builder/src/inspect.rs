@@ -9,7 +9,7 @@ use qfe_patcher::bundle::Bundle;
 use qfe_patcher::bundle::BundleError;
 use qfe_patcher::bundle::container::ContainerKind;
 use qfe_patcher::bundle::keyring::{KeyId, claimed_signer};
-use qfe_patcher::bundle::manifest::{DeltaEntry, FileEntry, Gate, Manifest, RoleEntry, Verb};
+use qfe_patcher::bundle::manifest::{FileEntry, Gate, Manifest, RoleEntry, Verb};
 use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
@@ -135,7 +135,7 @@ fn part(manifest: &Manifest, platform: Platform) -> PlatformPart {
     let files: Vec<&FileEntry> = manifest.files.iter().filter(|file| file.platform == platform).collect();
     let deltas: BTreeSet<&TargetPath> = files
         .iter()
-        .flat_map(|file| file.baselines.iter().filter_map(|old| delta(manifest, file, old.sha256)))
+        .flat_map(|file| file.baselines.iter().filter_map(|old| manifest.delta(file, old.sha256)))
         .map(|delta| &delta.member)
         .collect();
     PlatformPart {
@@ -150,17 +150,9 @@ fn part(manifest: &Manifest, platform: Platform) -> PlatformPart {
     }
 }
 
-fn delta<'a>(
-    manifest: &'a Manifest,
-    file: &FileEntry,
-    old: qfe_patcher::digest::Digest,
-) -> Option<&'a DeltaEntry> {
-    manifest.deltas.iter().find(|delta| delta.old == old && delta.new == file.sha256)
-}
-
 fn file_part(manifest: &Manifest, file: &FileEntry) -> FilePart {
     let baselines = file.baselines.iter().map(|old| {
-        let delta = delta(manifest, file, old.sha256);
+        let delta = manifest.delta(file, old.sha256);
         BaselinePart {
             name: old.name.clone(),
             version: old.version,

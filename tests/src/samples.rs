@@ -1,6 +1,7 @@
 //! The sample updates as a release engineer and a field admin meet them: keys, bundles, servers.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,26 @@ impl Workshop {
     }
 }
 
+/// Returns the arguments of an apply of `bundle` to the site server in `target`, with the vendor's key.
+pub fn apply_args(bundle: &Path, target: &Path) -> Vec<OsString> {
+    args![
+        "apply",
+        bundle,
+        "--role",
+        "site-server",
+        "--target",
+        target,
+        "--keys",
+        workshop().public_key(),
+        "--services",
+        "none",
+        "--assume-build",
+        "1380",
+        "--json"
+    ]
+    .to_vec()
+}
+
 /// A folder that looks like an SMS site server of one platform.
 #[derive(Debug)]
 pub struct Server {
@@ -116,24 +137,8 @@ impl Server {
     }
 
     /// Returns the arguments of an apply of `bundle` to this server.
-    pub fn apply_args(&self, bundle: &Path) -> Vec<std::ffi::OsString> {
-        let keys = workshop().public_key();
-        args![
-            "apply",
-            bundle,
-            "--role",
-            "site-server",
-            "--target",
-            self.root(),
-            "--keys",
-            keys,
-            "--services",
-            "none",
-            "--assume-build",
-            "1380",
-            "--json"
-        ]
-        .to_vec()
+    pub fn apply_args(&self, bundle: &Path) -> Vec<OsString> {
+        apply_args(bundle, self.root())
     }
 
     /// Applies a bundle.

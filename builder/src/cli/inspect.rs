@@ -40,8 +40,8 @@ impl InspectArgs {
         };
         let file = File::open(&self.bundle).map_err(unreadable)?;
         let size = file.metadata().map_err(unreadable)?.len();
-        let bundle = Bundle::open(BufReader::new(file)).map_err(Failure::from)?;
-        let inspection = inspect(&bundle, size).map_err(Failure::from)?;
+        let bundle = Bundle::open(BufReader::new(file))?;
+        let inspection = inspect(&bundle, size)?;
         let mut value =
             serde_json::to_value(&inspection).map_err(|error| Failure::new(ExitCode::Failed, error))?;
         if let Some(object) = value.as_object_mut() {

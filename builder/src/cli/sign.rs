@@ -47,10 +47,10 @@ impl SignArgs {
         let mut keys = keys::signing_keys(&[self.key], self.password_file.as_slice())?;
         let Some(key) = keys.pop() else { return Err(super::refuse("no key was given")) };
         let bytes = read_file(&self.bundle, MAX_BUNDLE)?;
-        let bundle = Bundle::open(Cursor::new(bytes.clone())).map_err(Failure::from)?;
-        let manifest = bundle.manifest_unverified().map_err(BundleError::from).map_err(Failure::from)?;
+        let bundle = Bundle::open(Cursor::new(bytes.clone()))?;
+        let manifest = bundle.manifest_unverified().map_err(BundleError::from)?;
         let signed = bundle.signed().clone();
-        let mut signers = signers(&signed).map_err(BundleError::from).map_err(Failure::from)?;
+        let mut signers = signers(&signed).map_err(BundleError::from)?;
 
         let shown = self.bundle.display().to_string();
         let answer = |outcome: &str, signers: &BTreeMap<KeyId, String>, notes: String| Answer {
@@ -113,7 +113,7 @@ fn with_signature(
             .map(Cursor::into_inner)
             .map_err(failed),
         ContainerKind::Cab => {
-            let mut contents = read_contents(&mut opened).map_err(Failure::from)?;
+            let mut contents = read_contents(&mut opened)?;
             contents.signatures.insert(name.to_owned(), text.to_owned());
             container::write(kind, &contents, out).map(Cursor::into_inner).map_err(failed)
         }
@@ -146,12 +146,12 @@ struct Changed;
 fn prove(partial: &Partial, key: &SigningKey, before: &Signed) -> Result<(), Failure> {
     let ring = key_ring(std::slice::from_ref(key)).map_err(sign_failure)?;
     let file = partial.open().map_err(output_failure)?;
-    let bundle = Bundle::open(std::io::BufReader::new(file)).map_err(Failure::from)?;
+    let bundle = Bundle::open(std::io::BufReader::new(file))?;
     let now = bundle.signed();
     let kept = before.signatures.iter().all(|(name, text)| now.signatures.get(name) == Some(text));
     if now.bytes != before.bytes || !kept || now.signatures.len() != before.signatures.len() + 1 {
         return Err(Failure::new(ExitCode::Failed, Changed));
     }
-    let mut bundle = bundle.verify(&ring).map_err(Failure::from)?;
+    let mut bundle = bundle.verify(&ring)?;
     bundle.check_members().map_err(Failure::from)
 }

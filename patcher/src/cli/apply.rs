@@ -82,12 +82,8 @@ pub(super) fn run(args: &ApplyArgs, console: &Console) -> Result<Done, Failure> 
     }
     let mut log = Log::open(args.log.as_deref())?;
     let result = apply_bundle(args, console, &mut log);
-    let end = match &result {
-        Ok(_) => None,
-        Err(failure) => Some(format!("Installation aborted. {failure}")),
-    };
-    if let Some(line) = end {
-        log.line(&line, console);
+    if let Err(failure) = &result {
+        log.line(&format!("Installation aborted. {failure}"), console);
     }
     result
 }

@@ -145,7 +145,7 @@ impl Undo<'_> {
         Ok(write_over(self.host, staged, bytes, &attributes)?)
     }
 
-    /// Decides what is to be done, and makes sure that all of it may be.
+    /// Decides what is to be done, and makes sure that no file is foreign; backups are proven by staging them.
     fn examine<'r>(&self, run: &Run, steps: &'r [StepRecord]) -> Result<Vec<Restoration<'r>>, UpdateError> {
         let known = self.folder.put_back_after(run.number);
         let mut restorations = Vec::new();
@@ -166,9 +166,6 @@ impl Undo<'_> {
                 }
                 None => restorations.push(Restoration { number, step, place, found }),
             }
-        }
-        for restoration in restorations.iter().filter(|restoration| restoration.step.old.is_some()) {
-            read_backup(self.host, run, restoration.step)?;
         }
         if foreign.is_empty() { Ok(restorations) } else { Err(UpdateError::Foreign(foreign)) }
     }

@@ -10,7 +10,7 @@ use qfe_patcher::bundle::keyring::KeyRing;
 use qfe_patcher::exit::ExitCode;
 use qfe_tests::args;
 use qfe_tests::programs::patcher;
-use qfe_tests::samples::{Server, tiny, workshop};
+use qfe_tests::samples::{Server, apply_args, tiny, workshop};
 use qfe_tests::tree;
 use zip::write::SimpleFileOptions;
 
@@ -321,24 +321,6 @@ fn mount(args: &[&str], folder: &Path) -> bool {
     mounted
 }
 
-fn apply_to(target: &Path) -> qfe_tests::programs::Run {
-    patcher(args![
-        "apply",
-        workshop().bundle(),
-        "--role",
-        "site-server",
-        "--target",
-        target,
-        "--keys",
-        workshop().public_key(),
-        "--services",
-        "none",
-        "--assume-build",
-        "1380",
-        "--json"
-    ])
-}
-
 #[test]
 fn a_full_disk_is_refused_and_left_as_it_was() {
     // The server's files take 1.6 MB; the update needs as much again.
@@ -348,7 +330,7 @@ fn a_full_disk_is_refused_and_left_as_it_was() {
         let server = Server::new("i386");
         tree::copy(server.root(), target);
         let before = tree::read(target);
-        let run = apply_to(target);
+        let run = patcher(apply_args(&workshop().bundle(), target));
         run.ends(ExitCode::DiskFull).says(&["No space left"]);
         let mut after = tree::read(target);
         after.remove("LOGS/Q252717.log");
@@ -365,7 +347,7 @@ fn a_read_only_target_is_refused() {
     if !mount(&["-o", "remount,ro"], target) {
         return;
     }
-    apply_to(target).ends(ExitCode::AccessDenied).says(&["Read-only"]);
+    patcher(apply_args(&workshop().bundle(), target)).ends(ExitCode::AccessDenied).says(&["Read-only"]);
     assert!(tree::read(target) == before);
 }
 
