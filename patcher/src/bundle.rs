@@ -227,16 +227,20 @@ impl VerifiedBundle {
         names.iter().try_for_each(|name| self.read(name).map(drop))
     }
 
-    /// Makes a new file: by a delta where there is one from `old`, otherwise from the whole payload.
-    pub fn make(&mut self, file: &FileEntry, old: Option<&[u8]>) -> Result<(Vec<u8>, Made), BundleError> {
-        let old_digest = old.map(Digest::of);
-        let delta = old_digest.and_then(|old| self.manifest().delta(file, old)).cloned();
+    /// Makes a new file: by a delta where there is one from `old` (its digest and bytes), otherwise from the whole
+    /// payload.
+    pub fn make(
+        &mut self,
+        file: &FileEntry,
+        old: Option<(Digest, &[u8])>,
+    ) -> Result<(Vec<u8>, Made), BundleError> {
+        let delta = old.and_then(|(digest, _)| self.manifest().delta(file, digest)).cloned();
         match (delta, old, &file.member) {
-            (Some(delta), Some(old), _) => Ok((self.decode(&delta, file, old)?, Made::ByDelta)),
+            (Some(delta), Some((_, old)), _) => Ok((self.decode(&delta, file, old)?, Made::ByDelta)),
             (_, _, Some(member)) => Ok((self.read(member)?, Made::Whole)),
             (_, _, None) => Err(BundleError::NoWay {
                 name: file.name.clone(),
-                old: old_digest.map_or_else(|| "that is absent".to_owned(), |digest| digest.to_string()),
+                old: old.map_or_else(|| "that is absent".to_owned(), |(digest, _)| digest.to_string()),
             }),
         }
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 mod apply;
 mod codes;
 pub mod console;
+mod contention;
 mod delta;
 pub mod failure;
 pub mod keys;

@@ -3,19 +3,20 @@
 //! Nothing above this layer touches the system. [`Files`] looks and never changes anything; functions that only
 //! decide take that half. [`Host`] acts; every method of it is one effect that tests can observe, fail, or
 //! kill before and after. Each says what is durable when it returns `Ok`: what the journal's invariants
-//! (see `update::journal`) stand on. Services and the registry get ports of their own beside these.
+//! (see `update::journal`) stand on. [`Services`] controls what runs beside the files; the registry gets a port of
+//! its own beside these.
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
 
 mod disk;
-mod faulty;
 mod memory;
 
 pub use disk::Disk;
-pub use faulty::{Fault, Faulty};
-pub use memory::Memory;
+pub use memory::{Fault, Memory};
 
 /// What stands at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Stat {
     pub size: u64,
     /// When it was last written.
     pub modified: SystemTime,
+    /// Whether nobody may write to it, by its own permissions.
+    pub read_only: bool,
 }
 
 /// Attributes for a new file.
@@ -46,6 +49,34 @@ pub struct Attributes {
     pub like: Option<PathBuf>,
     /// When it shall seem to have been written; none: now.
     pub modified: Option<SystemTime>,
+}
+
+/// The volume that a folder is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// A number that no other volume has; none where the system gives none.
+    pub id: Option<u64>,
+    /// Bytes that this user may still write; none where the system does not tell.
+    pub free: Option<u64>,
+}
+
+/// Whether a service runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceState {
+    /// It runs, or is about to.
+    Running,
+    /// It does not.
+    Stopped,
+}
+
+/// What to do about a lock whose holder is on another machine, where the share does not tell whether it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForeignLock {
+    /// Take it for held.
+    Respect,
+    /// Break it: the user knows that the holder is dead.
+    Break,
 }
 
 /// An effect or a look that failed, with its path.
@@ -68,6 +99,24 @@ pub enum HostError {
         path: PathBuf,
         /// The limit.
         limit: u64,
+    },
+    /// A service does not do what it is asked.
+    #[error("cannot {action} the service {service}")]
+    Service {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The service.
+        service: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody keeps a file from being replaced.
+    #[error("{} is in use by {holder}", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// Who has it open.
+        holder: String,
     },
     /// Another run holds the target.
     #[error("{} is held by another run: {holder}", path.display())]
@@ -115,7 +164,8 @@ impl HostError {
     /// Tells what the refusal comes to.
     pub fn trouble(&self) -> Trouble {
         match self {
-            Self::Io { source, .. } => Trouble::of(source),
+            Self::Io { source, .. } | Self::Service { source, .. } => Trouble::of(source),
+            Self::InUse { .. } => Trouble::InUse,
             Self::TooLarge { .. } => Trouble::Other,
             Self::Held { .. } => Trouble::Busy,
         }
@@ -140,12 +190,30 @@ pub trait Files {
     /// Reads a file of at most `limit` bytes.
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, HostError>;
 
+    /// Tells of the volume that an existing folder is on.
+    fn volume(&self, folder: &Path) -> Result<Volume, HostError>;
+
+    /// Tells who keeps an existing file from being replaced; none if nobody does, or if the system cannot tell.
+    fn in_use(&self, path: &Path) -> Result<Option<String>, HostError>;
+
     /// Returns the time.
     fn now(&self) -> SystemTime;
 }
 
+/// The services of the machine whose files these are.
+pub trait Services {
+    /// Tells whether a service runs; none if the machine has no service of that name.
+    fn service(&self, name: &str) -> Result<Option<ServiceState>, HostError>;
+
+    /// Stops a service; it has stopped when this returns.
+    fn stop_service(&self, name: &str) -> Result<(), HostError>;
+
+    /// Starts a service; it runs when this returns.
+    fn start_service(&self, name: &str) -> Result<(), HostError>;
+}
+
 /// The half that acts.
-pub trait Host: Files {
+pub trait Host: Files + Services {
     /// Makes a folder whose parent exists. Durable after [`Host::sync_folder`] of the parent.
     fn create_folder(&self, path: &Path) -> Result<(), HostError>;
 
@@ -159,8 +227,14 @@ pub trait Host: Files {
     /// Adds a line to a log, making the file if need be. Not durable.
     fn log(&self, path: &Path, line: &str) -> Result<(), HostError>;
 
-    /// Renames a file within a volume, replacing what is there. Durable after [`Host::sync_folder`].
+    /// Renames a file within a volume, replacing what is there, or a folder to a free name. Durable after
+    /// [`Host::sync_folder`].
     fn rename(&self, from: &Path, to: &Path) -> Result<(), HostError>;
+
+    /// Has the system rename a file at its next start, before anything can use either; durable when it returns.
+    ///
+    /// A file that is not there then is left out: removing it takes the order back.
+    fn rename_at_restart(&self, from: &Path, to: &Path) -> Result<(), HostError>;
 
     /// Removes a file. Durable after [`Host::sync_folder`].
     fn remove_file(&self, path: &Path) -> Result<(), HostError>;
@@ -172,5 +246,10 @@ pub trait Host: Files {
     fn sync_folder(&self, path: &Path) -> Result<(), HostError>;
 
     /// Takes the lock at `path`, which nobody else then can; they are told who holds it, and since when.
-    fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, HostError>;
+    ///
+    /// A lock whose holder is dead is taken over, where that can be known or the user says so.
+    fn lock(&self, path: &Path, foreign: ForeignLock) -> Result<Box<dyn Lock>, HostError>;
+
+    /// Waits.
+    fn pause(&self, time: Duration);
 }

@@ -9,11 +9,12 @@ use std::path::PathBuf;
 
 use crate::bundle::BundleError;
 use crate::digest::Digest;
-use crate::host::{Host, HostError, Lock};
+use crate::host::HostError;
 use crate::name::UpdateId;
 use crate::target_path::{TargetPath, UnsafePath};
 
 pub mod apply;
+pub mod contention;
 pub mod facts;
 pub mod journal;
 pub mod plan;
@@ -22,6 +23,7 @@ mod recorder;
 pub mod recover;
 pub mod rollback;
 mod run;
+mod services;
 pub mod state;
 pub mod status;
 pub mod target;
@@ -32,8 +34,8 @@ pub use recorder::{Event, Observer};
 
 use facts::FactsError;
 use journal::JournalError;
-use state::{LOCK_NAME, StateError};
-use target::{TargetError, TargetRoot};
+use state::StateError;
+use target::TargetError;
 use undo::UndoError;
 
 /// Why something about an update failed.
@@ -105,6 +107,16 @@ pub enum UpdateError {
         /// Why.
         source: Box<UpdateError>,
     },
+    /// The volume has too little space for what is to be written, of which nothing was.
+    #[error("{} has {free} bytes free, {needed} are needed", folder.display())]
+    NoSpace {
+        /// A folder of the volume.
+        folder: PathBuf,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are needed.
+        needed: u64,
+    },
     /// Files were changed by something else since the run.
     #[error("files were changed by something else since: {}", .0.join("; "))]
     Foreign(Vec<String>),
@@ -128,12 +140,10 @@ impl From<UnsafePath> for UpdateError {
 impl From<UndoError> for UpdateError {
     fn from(error: UndoError) -> Self {
         match error {
-            UndoError::Untouched(error) | UndoError::PutForward(error) | UndoError::Stuck(error) => error,
+            UndoError::Untouched(error)
+            | UndoError::PutForward(error)
+            | UndoError::Stuck(error)
+            | UndoError::Unfinished(error) => error,
         }
     }
-}
-
-/// Takes the one lock of a target.
-fn lock(host: &dyn Host, target: TargetRoot<'_>) -> Result<Box<dyn Lock>, UpdateError> {
-    Ok(host.lock(&target.path().join(LOCK_NAME))?)
 }

@@ -2,8 +2,13 @@
 //! sample bundles, and folders that look like servers.
 //!
 //! Everything here panics where it fails: it is for tests.
-#![expect(clippy::print_stderr, reason = "what is skipped is told")]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "what is explored and what is skipped is told"
+)]
 
+pub mod crash;
 pub mod programs;
 pub mod samples;
 pub mod tree;

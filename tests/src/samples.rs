@@ -19,6 +19,9 @@ use crate::tree;
 #[derive(Debug)]
 pub struct Workshop {
     folder: TempDir,
+    /// Removes the folder when this process is gone: a static is never dropped.
+    #[cfg(unix)]
+    _cleaner: std::process::Child,
 }
 
 /// Returns the workshop of this process, made when it is first asked for.
@@ -29,7 +32,12 @@ pub fn workshop() -> &'static Workshop {
 
 impl Workshop {
     fn new() -> Self {
-        let workshop = Self { folder: TempDir::new().expect("a temporary folder can be made") };
+        let folder = TempDir::new().expect("a temporary folder can be made");
+        let workshop = Self {
+            #[cfg(unix)]
+            _cleaner: cleaner(folder.path()),
+            folder,
+        };
         qfe_payloads::generate(&workshop.path("samples"), &["Q252717", "Q249077"], |_| {})
             .expect("samples can be written");
         for key in ["vendor", "second", "stranger"] {
@@ -73,6 +81,20 @@ impl Workshop {
         args.extend(more.iter().map(Into::into));
         builder(args)
     }
+}
+
+/// Starts a process that removes a folder once this one has ended, however it ends: then its input does.
+#[cfg(unix)]
+fn cleaner(folder: &Path) -> std::process::Child {
+    use std::process::{Command, Stdio};
+    Command::new("sh")
+        .args(["-c", "trap '' INT TERM HUP; read -r _; rm -rf -- \"$0\""])
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell can be started")
 }
 
 /// Returns the arguments of an apply of `bundle` to the site server in `target`, with the vendor's key.
@@ -152,7 +174,7 @@ impl Server {
     }
 }
 
-/// A small update of three text files for both platforms: `One.ini` and `Two.ini` have old states, `New.ini` is added.
+/// A small update of text files for both platforms.
 ///
 /// Small enough to try every byte of its bundle and every effect of its runs.
 #[derive(Debug)]
@@ -162,21 +184,48 @@ pub struct Tiny {
     /// The bundle as a cabinet.
     pub cabinet: PathBuf,
     /// Old contents by name.
-    pub old: BTreeMap<&'static str, Vec<u8>>,
+    pub old: Files,
     /// New contents by name.
-    pub new: BTreeMap<&'static str, Vec<u8>>,
+    pub new: Files,
 }
 
-/// Returns the small update, built when it is first asked for.
+/// Contents of files by name.
+pub type Files = BTreeMap<&'static str, Vec<u8>>;
+
+/// Returns an update of three small files, T1: `One.ini` and `Two.ini` have old states, `New.ini` is added.
 pub fn tiny() -> &'static Tiny {
     static TINY: OnceLock<Tiny> = OnceLock::new();
     TINY.get_or_init(|| {
+        Tiny::build(
+            "T1",
+            "",
+            texts(&[("One.ini", "old"), ("Two.ini", "old")]),
+            texts(&[("One.ini", "new"), ("Two.ini", "new"), ("New.ini", "new")]),
+        )
+    })
+}
+
+/// Returns T2, which supersedes T1: it replaces `One.ini` and `New.ini` as T1 left them, and adds `Last.ini`.
+pub fn tiny_successor() -> &'static Tiny {
+    static TINY: OnceLock<Tiny> = OnceLock::new();
+    TINY.get_or_init(|| {
+        Tiny::build(
+            "T2",
+            "supersedes = ['T1']",
+            texts(&[("One.ini", "new"), ("New.ini", "new")]),
+            texts(&[("One.ini", "newest"), ("New.ini", "newest"), ("Last.ini", "newest")]),
+        )
+    })
+}
+
+fn texts(ages: &[(&'static str, &str)]) -> Files {
+    ages.iter().map(|(name, age)| (*name, format!("[{name}]\nage={age}\n").repeat(8).into_bytes())).collect()
+}
+
+impl Tiny {
+    fn build(id: &str, more: &str, old: Files, new: Files) -> Self {
         let workshop = workshop();
-        let text = |name: &str, age: &str| format!("[{name}]\nage={age}\n").repeat(8).into_bytes();
-        let old = ["One.ini", "Two.ini"].map(|name| (name, text(name, "old")));
-        let new = ["One.ini", "Two.ini", "New.ini"].map(|name| (name, text(name, "new")));
-        let (old, new) = (BTreeMap::from(old), BTreeMap::from(new));
-        let folder = workshop.path("samples/T1");
+        let folder = workshop.sample(id);
         for platform in ["i386", "alpha"] {
             for (tree, files) in [("baseline", &old), ("update", &new)] {
                 let folder = folder.join(tree).join(platform);
@@ -186,25 +235,31 @@ pub fn tiny() -> &'static Tiny {
                 }
             }
         }
-        let recipe = "id = 'T1'\ntitle = 'Three small files'\nrevision = 1\n\
-                      product = 'Systems Management Server 2.0'\nbuilds = [1380]\n\
-                      [payload]\ni386 = 'update/i386'\nalpha = 'update/alpha'\n\
-                      [[baseline]]\nname = 'old'\ni386 = 'baseline/i386'\nalpha = 'baseline/alpha'\n";
+        let recipe = format!(
+            "id = '{id}'\ntitle = 'Small files'\nrevision = 1\n{more}\n\
+             product = 'Systems Management Server 2.0'\nbuilds = [1380]\n\
+             [payload]\ni386 = 'update/i386'\nalpha = 'update/alpha'\n\
+             [[baseline]]\nname = 'old'\ni386 = 'baseline/i386'\nalpha = 'baseline/alpha'\n"
+        );
         fs::write(folder.join("update.toml"), recipe).expect("a file can be written");
-        let bundle = workshop.path("T1.zip");
-        let cabinet = workshop.path("T1.cab");
-        workshop.build("T1", &bundle, &[]).succeeds();
-        workshop.build("T1", &cabinet, &[]).succeeds();
-        Tiny { bundle, cabinet, old, new }
-    })
-}
+        let bundle = workshop.path(&format!("{id}.zip"));
+        let cabinet = workshop.path(&format!("{id}.cab"));
+        workshop.build(id, &bundle, &[]).succeeds();
+        workshop.build(id, &cabinet, &[]).succeeds();
+        Self { bundle, cabinet, old, new }
+    }
 
-impl Tiny {
     /// Opens the bundle and believes it by the vendor's key.
     pub fn open(&self) -> VerifiedBundle {
-        let key = fs::read_to_string(workshop().public_key()).expect("the key is there");
-        let ring = KeyRing::new([("vendor.pub", key.as_str())], None).expect("it is a key");
         let bytes = fs::read(&self.bundle).expect("the bundle is there");
-        Bundle::open(Cursor::new(bytes)).and_then(|bundle| bundle.verify(&ring)).expect("the bundle is good")
+        Bundle::open(Cursor::new(bytes))
+            .and_then(|bundle| bundle.verify(&key_ring()))
+            .expect("the bundle is good")
     }
+}
+
+/// Returns the key ring with the vendor's key.
+fn key_ring() -> KeyRing {
+    let key = fs::read_to_string(workshop().public_key()).expect("the key is there");
+    KeyRing::new([("vendor.pub", key.as_str())], None).expect("it is a key")
 }

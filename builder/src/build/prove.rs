@@ -4,6 +4,7 @@ use qfe_patcher::bundle::container::Source;
 use qfe_patcher::bundle::keyring::KeyRing;
 use qfe_patcher::bundle::manifest::FileEntry;
 use qfe_patcher::bundle::{Bundle, BundleError, Made};
+use qfe_patcher::digest::Digest;
 use qfe_patcher::target_path::TargetPath;
 
 use super::survey::{Survey, SurveyedFile};
@@ -48,14 +49,14 @@ pub fn prove(
     }
     progress.stage("proving the bundle", entries.len());
     for (entry, file) in entries.iter().zip(&survey.files) {
-        let mut olds: Vec<Option<&[u8]>> =
-            file.baselines.iter().map(|old| Some(old.bytes.as_slice())).collect();
+        let mut olds: Vec<Option<(Digest, &[u8])>> =
+            file.baselines.iter().map(|old| Some((old.digest, old.bytes.as_slice()))).collect();
         if entry.member.is_some() {
             olds.push(None);
         }
         for old in olds {
             // A baseline that is the new file already is never decoded from.
-            if old == Some(file.bytes.as_slice()) && entry.member.is_none() {
+            if old.is_some_and(|(digest, _)| digest == file.digest) && entry.member.is_none() {
                 continue;
             }
             let (new, made) = bundle.make(entry, old)?;

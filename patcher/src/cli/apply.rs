@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::console::Console;
+use super::contention::ContentionArgs;
 use super::failure::Failure;
 use super::log::{Log, Tee};
-use super::recover::{recovered_json, require_rest};
+use super::recover::{describe, recovered_json, require_rest};
 use super::{Done, OutputArgs, verify};
 use crate::bundle::manifest::{Manifest, RoleEntry};
 use crate::exit::ExitCode;
 use crate::host::Disk;
 use crate::name::Role;
 use crate::platform::Platform;
-use crate::update::apply::Apply;
+use crate::update::apply::{Applied, Apply};
+use crate::update::contention::{Contention, InUse};
 use crate::update::facts;
 use crate::update::plan::{self, Plan, Request, Services, UnknownFiles};
 use crate::update::recover::{self, Recovered};
@@ -69,6 +71,11 @@ pub(super) struct ApplyArgs {
     /// Replace old files that no baseline knows by the whole new file
     #[arg(long)]
     replace_unknown: bool,
+    /// Where files stay in use, have Windows replace all of them at its next start (exit code 3010)
+    #[arg(long)]
+    on_restart: bool,
+    #[command(flatten)]
+    contention: ContentionArgs,
     /// List the roles that the bundle defines, and do nothing
     #[arg(long)]
     help_roles: bool,
@@ -107,12 +114,15 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
     // A bundle that is damaged anywhere is refused, also where this target would not need that part.
     bundle.check_members()?;
     let mut observer = Tee { console, log };
-    let recovered = bring_to_rest(args, target, &mut observer)?;
+    let contention =
+        args.contention.contention(if args.on_restart { InUse::Schedule } else { InUse::Refuse });
+    let recovered = bring_to_rest(args, target, &contention, &mut observer)?;
     let facts = facts::gather(&Disk, target, &manifest, &request.role)?;
     let plan = plan::decide(&manifest, &facts, &request)?;
     show(&manifest, &plan, console);
 
     let changes = plan.changes().count();
+    let mut code = ExitCode::Success;
     let outcome = if changes == 0 {
         console.result(format!("{}: already current, nothing to change", manifest.id));
         "already-current"
@@ -122,9 +132,25 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
     } else {
         confirm(args, console, changes)?;
         let source = args.bundle.display().to_string();
-        let apply = Apply { target, bundle: &mut bundle, request: &request, plan: &plan, source: &source };
-        apply.run(&Disk, &mut observer)?;
-        console.result(format!("{}: installed, {changes} files changed", manifest.id));
+        let apply = Apply {
+            target,
+            bundle: &mut bundle,
+            request: &request,
+            states: &facts.states,
+            plan: &plan,
+            source: &source,
+            contention: &contention,
+        };
+        match apply.run(&Disk, &mut observer)? {
+            Applied::Now => console.result(format!("{}: installed, {changes} files changed", manifest.id)),
+            Applied::AtRestart => {
+                code = ExitCode::RestartNeeded;
+                console.result(format!(
+                    "{}: files are in use; all {changes} will be replaced when the machine restarts",
+                    manifest.id
+                ));
+            }
+        }
         for step in &plan.after {
             console.result(format!("  now by hand: {step}"));
         }
@@ -133,7 +159,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
     let json = json!({
         "command": "apply",
         "outcome": outcome,
-        "code": ExitCode::Success,
+        "code": code,
         "id": manifest.id,
         "revision": manifest.revision,
         "target": target_path.display().to_string(),
@@ -148,7 +174,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         "before": plan.before,
         "after": plan.after,
     });
-    Ok(Done { code: ExitCode::Success, json })
+    Ok(Done { code, json })
 }
 
 fn step_json(step: &plan::Step) -> Value {
@@ -203,12 +229,13 @@ fn bad_command(message: impl Into<String>) -> Failure {
 fn bring_to_rest(
     args: &ApplyArgs,
     target: TargetRoot<'_>,
+    contention: &Contention,
     observer: &mut Tee<'_>,
 ) -> Result<Vec<Recovered>, Failure> {
     if !args.dry_run {
-        let recovered = recover::recover(&Disk, target, observer)?;
+        let recovered = recover::recover(&Disk, target, contention, observer)?;
         for run in &recovered {
-            observer.line(&format!("{}: run {} was interrupted: {}", run.id, run.run, run.did.word()));
+            observer.line(&describe(run));
         }
         return Ok(recovered);
     }

@@ -82,6 +82,7 @@ fn of_update(error: &UpdateError) -> ExitCode {
             ExitCode::DiskFull => ExitCode::DiskFull,
             _ => ExitCode::LogUnwritable,
         },
+        UpdateError::NoSpace { .. } => ExitCode::DiskFull,
         UpdateError::Overtaken => ExitCode::Busy,
         UpdateError::Journal(_)
         | UpdateError::Json(_)
@@ -103,7 +104,10 @@ fn hint(code: ExitCode) -> Option<&'static str> {
         ExitCode::DiskFull => {
             "free space on the target's volume: an update needs the size of its files twice over"
         }
-        ExitCode::Busy => "wait for the other run to end, then run again",
+        ExitCode::Busy => {
+            "wait for the other run to end, then run again; if it ran on another machine that is dead, say so by \
+             --break-lock"
+        }
         ExitCode::BundleUnreadable => "check the path of the bundle, and the disk or share it is on",
         ExitCode::BundleMalformed => {
             "the bundle was cut off or changed on its way: copy it again from its source"
@@ -215,6 +219,8 @@ impl From<Vec<Finding>> for Failure {
             Some(FindingKind::WrongPlatform) => ExitCode::WrongPlatform,
             Some(FindingKind::Downgrade) => ExitCode::Untrusted,
             Some(FindingKind::WrongTarget | FindingKind::UnknownOldFile) | None => ExitCode::WrongTarget,
+            Some(FindingKind::AwaitsRestart) => ExitCode::Busy,
+            Some(FindingKind::NoSpace) => ExitCode::DiskFull,
         };
         let mut failure = Self::new(code, "the update does not fit this target; nothing was changed");
         failure.findings = findings;

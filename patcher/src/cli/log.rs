@@ -16,7 +16,7 @@ impl Log {
     /// Opens the log for adding to it.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self(None)) };
-        match OpenOptions::new().append(true).create(true).open(path) {
+        match OpenOptions::new().read(true).append(true).create(true).open(path) {
             Ok(file) => Ok(Self(Some((path.to_owned(), file)))),
             Err(error) => {
                 let error = format!("log {} cannot be written: {error}", path.display());

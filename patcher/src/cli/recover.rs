@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::console::Console;
+use super::contention::ContentionArgs;
 use super::failure::Failure;
 use super::{Done, OutputArgs};
 use crate::exit::ExitCode;
 use crate::host::Disk;
+use crate::update::contention::InUse;
 use crate::update::recover::{Recovered, Remedy, interrupted, recover};
 use crate::update::target::TargetRoot;
 use crate::update::{Event, Observer};
@@ -24,6 +26,8 @@ pub(super) struct RecoverArgs {
     #[arg(long, value_name = "DIR")]
     target: PathBuf,
     #[command(flatten)]
+    contention: ContentionArgs,
+    #[command(flatten)]
     pub(super) output: OutputArgs,
 }
 
@@ -38,14 +42,10 @@ impl Observer for Teller<'_> {
 
 pub(super) fn run(args: &RecoverArgs, console: &Console) -> Result<Done, Failure> {
     let target = TargetRoot::open(&Disk, &args.target)?;
-    let recovered = recover(&Disk, target, &mut Teller(console))?;
+    let contention = args.contention.contention(InUse::Refuse);
+    let recovered = recover(&Disk, target, &contention, &mut Teller(console))?;
     for run in &recovered {
-        let did = match run.did {
-            Remedy::Discarded => "had not touched the target: its staged files were removed",
-            Remedy::RolledBack => "was interrupted: every file is as it was before",
-            Remedy::Completed => "had come to its end: its records were completed",
-        };
-        console.result(format!("{}: run {} {did}", run.id, run.run));
+        console.result(describe(run));
     }
     if recovered.is_empty() {
         console.result("nothing to recover: no run was interrupted");
@@ -63,6 +63,17 @@ pub(super) fn run(args: &RecoverArgs, console: &Console) -> Result<Done, Failure
     })
 }
 
+/// Says what was found of a run that was interrupted, and what was done about it.
+pub(super) fn describe(run: &Recovered) -> String {
+    let did = match run.did {
+        Remedy::Discarded => "what it had staged was removed, the target is as before",
+        Remedy::RolledBack => "every file is as it was before the run",
+        Remedy::Completed => "they are now",
+        Remedy::CompletedAfterRestart => "they were, and the run was completed",
+    };
+    format!("{}: run {} was interrupted; found: {}; done: {did}", run.id, run.run, run.found)
+}
+
 /// Refuses a dry run in a target that is not at rest.
 pub(super) fn require_rest(target: TargetRoot<'_>) -> Result<(), Failure> {
     match interrupted(&Disk, target)?.first() {
@@ -77,5 +88,5 @@ pub(super) fn require_rest(target: TargetRoot<'_>) -> Result<(), Failure> {
 
 /// Describes a recovered run for programs.
 pub(super) fn recovered_json(run: &Recovered) -> Value {
-    json!({"id": run.id, "run": run.run, "did": run.did.word()})
+    json!({"id": run.id, "run": run.run, "found": run.found, "did": run.did.word()})
 }

@@ -9,15 +9,17 @@ use super::failure::Failure;
 use super::{Done, OutputArgs};
 use crate::exit::ExitCode;
 use crate::host::Disk;
+use crate::name::UpdateId;
 use crate::update::status::{FileStatus, UpdateStatus, status};
 use crate::update::target::TargetRoot;
 use crate::version::FileVersion;
 
 /// Shows which updates are installed, with every file hashed again from the disk
 ///
-/// JSON: command, outcome ("done"), code, target, updates (each: id, state: "installed", "rolled-back" or "interrupted",
-/// revision, title, role, platform, sequence, applied_at, assumed_build, files (each: path, state: "as-installed",
-/// "changed", "newer", "old" or "missing", installed_version, installed_sha256, found_version, found_sha256)).
+/// JSON: command, outcome ("done"), code, target, updates (each: id, state: "installed", "rolled-back", "interrupted" or
+/// "awaits-restart", superseded_by, revision, title, role, platform, sequence, applied_at, assumed_build, files (each: path,
+/// state: "as-installed", "replaced-by-later", "changed", "newer", "old" or "missing", replaced_by, installed_version,
+/// installed_sha256, found_version, found_sha256)).
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  qfe-patcher status --target D:\\Sms")]
 pub(super) struct StatusArgs {
@@ -56,9 +58,13 @@ fn show(update: &UpdateStatus, console: &Console) {
             begin.revision, begin.role, begin.platform, begin.at, begin.title
         )
     });
-    console.result(format!("{}: {}{about}", update.id, update.condition.word()));
+    let by = |id: &Option<UpdateId>| id.as_ref().map_or_else(String::new, |id| format!(" by {id}"));
+    let superseded = update.superseded_by.as_ref().map_or("", |_| ", superseded");
+    let condition = update.condition.word();
+    console.result(format!("{}: {condition}{superseded}{}{about}", update.id, by(&update.superseded_by)));
     for file in &update.files {
-        console.result(format!("  {:<13} {} {}", file.word(), file.step.to, version_text(file)));
+        let text = version_text(file);
+        console.result(format!("  {:<17} {} {text}{}", file.word(), file.step.to, by(&file.replaced_by)));
     }
 }
 
@@ -79,6 +85,7 @@ fn update_json(update: &UpdateStatus) -> Value {
     json!({
         "id": update.id,
         "state": update.condition.word(),
+        "superseded_by": update.superseded_by,
         "revision": begin.map(|begin| begin.revision),
         "title": begin.map(|begin| &begin.title),
         "role": begin.map(|begin| &begin.role),
@@ -94,6 +101,7 @@ fn file_json(file: &FileStatus) -> Value {
     json!({
         "path": file.step.to,
         "state": file.word(),
+        "replaced_by": file.replaced_by,
         "installed_version": file.step.new.version,
         "installed_sha256": file.step.new.sha256,
         "found_version": file.present.as_ref().and_then(|present| present.version),

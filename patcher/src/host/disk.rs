@@ -1,12 +1,20 @@
-//! The real file system, by the standard library alone.
+//! The real machine: its file system and clock.
+//!
+//! What the standard library does not offer alike on every system is in one file for each (`system`).
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
-use super::{Attributes, Files, Host, HostError, Kind, Lock, Stat};
-use crate::timestamp::utc;
+mod lock;
+#[cfg_attr(unix, path = "disk/unix.rs")]
+#[cfg_attr(windows, path = "disk/windows.rs")]
+mod system;
+
+use super::{
+    Attributes, Files, ForeignLock, Host, HostError, Kind, Lock, ServiceState, Services, Stat, Volume,
+};
 
 /// The file system and clock of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,7 +33,8 @@ impl Files for Disk {
             _ => Kind::Other,
         };
         let modified = metadata.modified().map_err(HostError::io("look at", path))?;
-        Ok(Some(Stat { kind, size: metadata.len(), modified }))
+        let read_only = metadata.permissions().readonly();
+        Ok(Some(Stat { kind, size: metadata.len(), modified, read_only }))
     }
 
     fn list(&self, folder: &Path) -> Result<Vec<String>, HostError> {
@@ -49,9 +58,42 @@ impl Files for Disk {
         Ok(bytes)
     }
 
+    fn volume(&self, folder: &Path) -> Result<Volume, HostError> {
+        system::volume(folder).map_err(HostError::io("look at the volume of", folder))
+    }
+
+    fn in_use(&self, path: &Path) -> Result<Option<String>, HostError> {
+        system::in_use(path).map_err(HostError::io("look whether somebody uses", path))
+    }
+
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
+}
+
+/// Opens a file to add to it, or makes it. To read it too: a mounted share fails where it is only to be written.
+fn open_to_add(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// This program controls no services yet, and no plan that it makes asks it to.
+impl Services for Disk {
+    fn service(&self, _name: &str) -> Result<Option<ServiceState>, HostError> {
+        Ok(None)
+    }
+
+    fn stop_service(&self, name: &str) -> Result<(), HostError> {
+        Err(uncontrolled("stop", name))
+    }
+
+    fn start_service(&self, name: &str) -> Result<(), HostError> {
+        Err(uncontrolled("start", name))
+    }
+}
+
+fn uncontrolled(action: &'static str, service: &str) -> HostError {
+    let source = io::Error::new(io::ErrorKind::Unsupported, "this version controls no services");
+    HostError::Service { action, service: service.to_owned(), source }
 }
 
 impl Host for Disk {
@@ -61,23 +103,34 @@ impl Host for Disk {
 
     fn write_new(&self, path: &Path, bytes: &[u8], attributes: &Attributes) -> Result<(), HostError> {
         let write = || {
-            let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true);
+            if let Some(like) = &attributes.like {
+                system::make_like(&mut options, like)?;
+            }
+            let mut file = options.open(path)?;
             file.write_all(bytes)?;
             if let Some(like) = &attributes.like {
-                copy_owner(&file, like)?;
+                system::copy_attributes(&file, like)?;
                 file.set_permissions(fs::metadata(like)?.permissions())?;
             }
             if let Some(modified) = attributes.modified {
                 file.set_modified(modified)?;
             }
-            file.sync_all()
+            file.sync_all()?;
+            if let Some(modified) = attributes.modified.filter(|_| system::is_network(path)) {
+                // A server sets the time once more when the file is closed.
+                drop(file);
+                File::open(path)?.set_modified(modified)?;
+            }
+            Ok(())
         };
         write().map_err(HostError::io("write", path))
     }
 
     fn append(&self, path: &Path, at: u64, bytes: &[u8]) -> Result<(), HostError> {
         let write = || {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+            let mut file = open_to_add(path)?;
             file.set_len(at)?;
             file.seek(SeekFrom::Start(at))?;
             file.write_all(bytes)?;
@@ -89,14 +142,15 @@ impl Host for Disk {
     fn log(&self, path: &Path, line: &str) -> Result<(), HostError> {
         let ending = if cfg!(windows) { "\r\n" } else { "\n" };
         let write = || {
-            let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+            let mut file = open_to_add(path)?;
+            file.seek(SeekFrom::End(0))?;
             file.write_all(format!("{line}{ending}").as_bytes())
         };
         write().map_err(HostError::io("write to the log", path))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), HostError> {
-        fs::rename(from, to).map_err(HostError::io("replace", to))
+        system::rename(from, to).map_err(HostError::io("replace", to))
     }
 
     fn remove_file(&self, path: &Path) -> Result<(), HostError> {
@@ -108,103 +162,20 @@ impl Host for Disk {
     }
 
     fn sync_folder(&self, path: &Path) -> Result<(), HostError> {
-        // Windows has no such call: NTFS journals names by itself.
-        if cfg!(windows) {
-            return Ok(());
-        }
-        File::open(path).and_then(|folder| folder.sync_all()).map_err(HostError::io("sync the folder", path))
+        system::sync_folder(path).map_err(HostError::io("sync the folder", path))
     }
 
-    fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, HostError> {
-        // A holder that ends removes the file. Whoever opened it before, and locks it after, holds a file
-        // that nobody else will find: look again whether it is still the one at the path.
-        loop {
-            match self.stat(path)?.map(|stat| stat.kind) {
-                None | Some(Kind::File) => {}
-                // Following it would write into whatever it leads to.
-                Some(Kind::Folder | Kind::Other) => {
-                    return Err(HostError::io("lock", path)(io::Error::other("it is a link or a folder")));
-                }
-            }
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false);
-            let file = options.open(path).map_err(HostError::io("make the lock", path))?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    let mut holder = String::new();
-                    // Who it is helps, and is not needed to refuse.
-                    if file.take(400).read_to_string(&mut holder).is_err() || holder.is_empty() {
-                        "it does not say who it is".clone_into(&mut holder);
-                    }
-                    return Err(HostError::Held { path: path.to_owned(), holder });
-                }
-                Err(TryLockError::Error(error)) => return Err(HostError::io("lock", path)(error)),
-            }
-            if !is_at(&file, path) {
-                continue;
-            }
-            let mut lock = DiskLock { path: path.to_owned(), file };
-            let holder = format!("process {}, since {}", std::process::id(), utc(self.now()));
-            lock.file
-                .set_len(0)
-                .and_then(|()| lock.file.write_all(holder.as_bytes()))
-                .map_err(HostError::io("write to the lock", path))?;
-            return Ok(Box::new(lock));
-        }
+    fn rename_at_restart(&self, from: &Path, to: &Path) -> Result<(), HostError> {
+        system::rename_at_restart(from, to).map_err(HostError::io("schedule the replacement of", to))
     }
-}
 
-/// A lock file, locked by the system as long as it is open, so that a killed holder holds nothing.
-struct DiskLock {
-    path: PathBuf,
-    file: File,
-}
-
-impl Lock for DiskLock {}
-
-impl Drop for DiskLock {
-    fn drop(&mut self) {
-        // A file left behind is no lock: the next run takes it over.
-        drop(fs::remove_file(&self.path));
+    fn lock(&self, path: &Path, foreign: ForeignLock) -> Result<Box<dyn Lock>, HostError> {
+        Ok(Box::new(lock::take(path, foreign, self.now())?))
     }
-}
 
-/// Tells whether the open file is still the one at `path`.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(open), Ok(there)) => (open.dev(), open.ino()) == (there.dev(), there.ino()),
-        _ => false,
+    fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
     }
-}
-
-/// Windows does not let a name go to a new file while the old one is open.
-#[cfg(not(unix))]
-fn is_at(_file: &File, _path: &Path) -> bool {
-    true
-}
-
-/// Gives the file the owner of another, as far as this user may.
-#[cfg(unix)]
-fn copy_owner(file: &File, like: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    let (own, wanted) = (file.metadata()?, fs::metadata(like)?);
-    if (own.uid(), own.gid()) == (wanted.uid(), wanted.gid()) {
-        return Ok(());
-    }
-    match fchown(file, Some(wanted.uid()), Some(wanted.gid())) {
-        // Only root may give files away; a share mounted for one user has but one owner anyway.
-        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Windows files inherit their access list from the folder.
-#[cfg(not(unix))]
-fn copy_owner(_file: &File, _like: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
@@ -212,30 +183,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_held_once_names_its_holder_and_leaves_nothing() {
+    fn a_volume_tells_its_free_space() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
-        let held = Disk.lock(&path).unwrap();
-        match Disk.lock(&path).err() {
-            Some(HostError::Held { holder, .. }) => assert!(holder.starts_with("process "), "{holder}"),
-            other => panic!("{other:?}"),
-        }
-        drop(held);
-        assert!(!path.exists());
-        fs::write(&path, "left by a killed run").unwrap();
-        assert!(Disk.lock(&path).is_ok());
-        assert!(!path.exists());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_is_untouched() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, victim) = (folder.path().join("lock"), folder.path().join("victim"));
-        fs::write(&victim, "precious").unwrap();
-        std::os::unix::fs::symlink(&victim, &path).unwrap();
-        assert!(Disk.lock(&path).is_err());
-        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+        let volume = Disk.volume(folder.path()).unwrap();
+        assert!(volume.free.is_some_and(|free| free > 0), "{volume:?}");
+        assert!(Disk.volume(&folder.path().join("missing")).is_err());
     }
 
     #[test]
@@ -246,6 +198,20 @@ mod tests {
         Disk.append(&path, 4, b"two\n").unwrap();
         assert_eq!(Disk.read(&path, 100).unwrap(), b"one\ntwo\n");
         assert!(matches!(Disk.read(&path, 7), Err(HostError::TooLarge { limit: 7, .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn marks_of_a_file_are_kept_where_the_file_system_has_them() {
+        use rustix::fs::{XattrFlags, getxattr, setxattr};
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+        fs::write(&old, "old").unwrap();
+        let has_marks = setxattr(&old, "user.DOSATTRIB", b"0x22", XattrFlags::empty()).is_ok();
+        Disk.write_new(&new, b"new", &Attributes { like: Some(old), modified: None }).unwrap();
+        let mut value = [0; 16];
+        let found = getxattr(&new, "user.DOSATTRIB", &mut value).ok();
+        assert_eq!(found.map(|length| &value[..length]), has_marks.then_some(b"0x22".as_slice()));
     }
 
     #[test]

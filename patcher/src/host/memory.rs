@@ -1,112 +1,266 @@
-//! A file system in memory: for tests, and for whoever wants to see what a run would do.
+//! A machine in memory that can be made to fail: what crash tests run on, and what a plan can be tried on.
+//!
+//! Every effect is cut into the steps that a system does one after the other (make a file, write half of it, the
+//! rest, set its time, sync it ...). A [`Fault`] happens at a step, so that a file may be left half-written. What a
+//! loss of power may then leave is told by the layers below.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use super::{Attributes, Files, Host, HostError, Kind, Lock, Stat};
+mod layers;
 
-/// Files and folders in memory, names as they are spelled (case matters, as on Linux).
+use layers::{Content, Layers, Node};
+
+use super::{
+    Attributes, Files, ForeignLock, Host, HostError, Kind, Lock, ServiceState, Services, Stat, Volume,
+};
+
+/// What happens at a chosen step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The process is killed: neither this step nor a later one happens.
+    Kill,
+    /// The step fails with this error and does not happen; later ones do.
+    Fail(io::ErrorKind),
+    /// This step and every later one that the same trouble would hit fail, until the fault is lifted: a full disk
+    /// fails whatever needs space, any other trouble everything.
+    FailOn(io::ErrorKind),
+}
+
+/// What a step needs of a disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Space,
+    Nothing,
+}
+
+/// Files and services of a machine in memory, names as they are spelled (case matters, as on Linux).
 ///
 /// The clock stands still at 2000-01-28 10:49 UTC, the time of the first file of the founding article.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    nodes: RefCell<BTreeMap<PathBuf, Node>>,
+    disk: Rc<RefCell<Layers>>,
+    services: RefCell<BTreeMap<String, ServiceState>>,
+    /// What the services are when the machine has started.
+    at_start: RefCell<BTreeMap<String, ServiceState>>,
+    at_restart: RefCell<Vec<(PathBuf, PathBuf)>>,
+    open: RefCell<Vec<PathBuf>>,
+    free: Cell<Option<u64>>,
+    faults: RefCell<Vec<(usize, Fault)>>,
+    steps: RefCell<Vec<String>>,
+    dead: Rc<Cell<bool>>,
     locked: Rc<Cell<bool>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Node {
-    Folder,
-    File { bytes: Vec<u8>, modified: SystemTime },
 }
 
 impl Memory {
     /// Makes an empty file system with nothing but the folder `root`, and those above it.
     pub fn new(root: &Path) -> Self {
         let memory = Self::default();
-        let folders = root.ancestors().map(|folder| (folder.to_owned(), Node::Folder)).collect();
-        memory.nodes.replace(folders);
+        memory.put_folder(root);
         memory
     }
 
-    /// Puts a file there, with the folders above it.
+    /// Puts a file there, durable, with the folders above it.
     pub fn put(&self, path: &Path, bytes: &[u8]) {
         if let Some(folder) = path.parent() {
             self.put_folder(folder);
         }
-        let mut nodes = self.nodes.borrow_mut();
-        nodes.insert(path.to_owned(), Node::File { bytes: bytes.to_vec(), modified: clock() });
+        let seen = Content { bytes: Rc::new(bytes.to_vec()), modified: clock() };
+        let mut disk = self.disk.borrow_mut();
+        // There is either none there yet, or one that takes the new contents.
+        drop(disk.create(path, Node::File { seen: seen.clone(), durable: None }));
+        drop(disk.write(path, |content| *content = seen));
+        disk.settle();
     }
 
-    /// Puts a folder there, with those above it.
+    /// Puts a folder there, durable, with those above it.
     pub fn put_folder(&self, path: &Path) {
-        let mut nodes = self.nodes.borrow_mut();
-        for folder in path.ancestors() {
-            nodes.insert(folder.to_owned(), Node::Folder);
+        let mut disk = self.disk.borrow_mut();
+        let folders: Vec<&Path> = path.ancestors().collect();
+        for folder in folders.into_iter().rev() {
+            // It may be there.
+            drop(disk.create(folder, Node::Folder(layers::Names::default())));
+        }
+        disk.settle();
+    }
+
+    /// Gives the machine a service, which is in this state whenever the machine has started.
+    pub fn put_service(&self, name: &str, state: ServiceState) {
+        self.at_start.borrow_mut().insert(name.to_owned(), state);
+        self.services.borrow_mut().insert(name.to_owned(), state);
+    }
+
+    /// Has somebody open a file so that it cannot be replaced; none: nobody has any open.
+    pub fn hold_open(&self, path: Option<&Path>) {
+        self.open.replace(path.map(Path::to_owned).into_iter().collect());
+    }
+
+    /// Sets how much space the volume has left, by its own word.
+    pub fn set_free(&self, bytes: u64) {
+        self.free.set(Some(bytes));
+    }
+
+    /// Returns every file and folder, as seen: the bytes and time of each file.
+    pub fn tree(&self) -> BTreeMap<PathBuf, Option<(Vec<u8>, SystemTime)>> {
+        let mut tree = BTreeMap::new();
+        self.collect(Path::new("/"), &mut tree);
+        tree
+    }
+
+    fn collect(&self, folder: &Path, tree: &mut BTreeMap<PathBuf, Option<(Vec<u8>, SystemTime)>>) {
+        let disk = self.disk.borrow();
+        for name in disk.names(folder).unwrap_or_default() {
+            let path = folder.join(name);
+            match disk.at(&path) {
+                Some(Node::File { seen, .. }) => {
+                    tree.insert(path, Some((seen.bytes.to_vec(), seen.modified)));
+                }
+                Some(Node::Folder(_)) => {
+                    self.collect(&path, tree);
+                    tree.insert(path, None);
+                }
+                None => {}
+            }
         }
     }
 
-    /// Returns every folder.
-    pub fn folders(&self) -> Vec<PathBuf> {
-        let nodes = self.nodes.borrow();
-        nodes.iter().filter(|(_, node)| **node == Node::Folder).map(|(path, _)| path.clone()).collect()
+    /// Returns the state of every service.
+    pub fn services(&self) -> BTreeMap<String, ServiceState> {
+        self.services.borrow().clone()
     }
 
-    /// Returns every file with its bytes, by path.
-    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let nodes = self.nodes.borrow();
-        let file = |(path, node): (&PathBuf, &Node)| match node {
-            Node::Folder => None,
-            Node::File { bytes, .. } => Some((path.clone(), bytes.clone())),
+    /// Returns the machine as the next process finds it, with these faults: each at the step with its number, the
+    /// first being 0. Locks are free, whoever held them.
+    pub fn next_process(&self, faults: &[(usize, Fault)]) -> Self {
+        Self {
+            disk: Rc::new(RefCell::new(self.disk.borrow().clone())),
+            services: self.services.clone(),
+            at_start: self.at_start.clone(),
+            at_restart: self.at_restart.clone(),
+            open: self.open.clone(),
+            free: self.free.clone(),
+            faults: RefCell::new(faults.to_vec()),
+            ..Self::default()
+        }
+    }
+
+    /// Returns every machine that may be found after a loss of power: each state of the disk, with the services as
+    /// they were (the patcher was on another machine), and as they are when the machine has started.
+    pub fn after_power_loss(&self) -> Vec<Self> {
+        let mut found = Vec::new();
+        for disk in self.disk.borrow().power_losses() {
+            let back = self.next_process(&[]);
+            back.disk.replace(disk);
+            let started = back.next_process(&[]);
+            started.services.replace(self.at_start.borrow().clone());
+            let is_other = *started.services.borrow() != *back.services.borrow();
+            found.push(back);
+            found.extend(is_other.then_some(started));
+        }
+        found
+    }
+
+    /// Tells whether something waits for a restart.
+    pub fn awaits_restart(&self) -> bool {
+        !self.at_restart.borrow().is_empty()
+    }
+
+    /// Returns the machine after a restart, which carries out the renames that wait for it.
+    pub fn restarted(&self) -> Self {
+        let after = self.next_process(&[]);
+        for (from, to) in after.at_restart.take() {
+            // One that was taken back is not there.
+            drop(after.disk.borrow_mut().rename(&from, &to));
+        }
+        after.open.borrow_mut().clear();
+        after.services.replace(self.at_start.borrow().clone());
+        after.disk.borrow_mut().settle();
+        after
+    }
+
+    /// Returns the steps so far in order, each as `verb path`.
+    pub fn steps(&self) -> Vec<String> {
+        self.steps.borrow().clone()
+    }
+
+    /// Returns a number that tells machines apart by all that the next process could ever find.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.disk.borrow().fingerprint().hash(&mut hasher);
+        (&*self.services.borrow(), &*self.at_restart.borrow()).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Counts a step, which happens unless a fault says otherwise.
+    fn step(&self, verb: &str, subject: &str, need: Need) -> io::Result<()> {
+        if self.dead.get() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let number = self.steps.borrow().len();
+        self.steps.borrow_mut().push(format!("{verb} {subject}"));
+        for (at, fault) in self.faults.borrow().iter() {
+            match fault {
+                Fault::Kill if *at == number => {
+                    self.dead.set(true);
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+                Fault::Fail(kind) if *at == number => return Err((*kind).into()),
+                Fault::FailOn(io::ErrorKind::StorageFull) if need == Need::Nothing => {}
+                Fault::FailOn(kind) if *at <= number => return Err((*kind).into()),
+                Fault::Kill | Fault::Fail(_) | Fault::FailOn(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn path_step(&self, verb: &str, path: &Path, need: Need) -> io::Result<()> {
+        self.step(verb, &path.to_string_lossy(), need)
+    }
+
+    /// Adds bytes to a file in two steps, half of them in each.
+    fn add(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        for part in [first, second] {
+            self.path_step("write", path, Need::Space)?;
+            self.disk.borrow_mut().write(path, |content| Rc::make_mut(&mut content.bytes).extend(part))?;
+        }
+        Ok(())
+    }
+
+    fn create(&self, verb: &str, path: &Path, node: Node) -> io::Result<()> {
+        self.path_step(verb, path, Need::Space)?;
+        self.disk.borrow_mut().create(path, node)
+    }
+
+    /// Makes a new file empty.
+    fn create_file(&self, path: &Path) -> io::Result<()> {
+        self.create("create", path, Node::File { seen: empty(), durable: None })
+    }
+
+    fn create_file_if_missing(&self, path: &Path) -> io::Result<()> {
+        if self.disk.borrow().at(path).is_some() { Ok(()) } else { self.create_file(path) }
+    }
+
+    fn sync(&self, verb: &str, path: &Path) -> io::Result<()> {
+        self.path_step(verb, path, Need::Nothing)?;
+        self.disk.borrow_mut().sync(path)
+    }
+
+    fn control(&self, verb: &'static str, name: &str, state: ServiceState) -> Result<(), HostError> {
+        let change = || {
+            self.step(verb, name, Need::Nothing)?;
+            match self.services.borrow_mut().get_mut(name) {
+                Some(service) => *service = state,
+                None => return Err(io::ErrorKind::NotFound.into()),
+            }
+            Ok(())
         };
-        nodes.iter().filter_map(file).collect()
-    }
-
-    /// Fails unless the folder above `path` exists.
-    fn parent(&self, path: &Path) -> io::Result<()> {
-        match path.parent().and_then(|parent| self.nodes.borrow().get(parent).cloned()) {
-            Some(Node::Folder) => Ok(()),
-            Some(Node::File { .. }) => Err(io::ErrorKind::NotADirectory.into()),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-
-    fn create(&self, path: &Path, node: Node) -> io::Result<()> {
-        self.parent(path)?;
-        let mut nodes = self.nodes.borrow_mut();
-        if nodes.contains_key(path) {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        nodes.insert(path.to_owned(), node);
-        Ok(())
-    }
-
-    /// Changes the bytes of a file, made empty if there is none.
-    fn write(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
-        self.parent(path)?;
-        let mut nodes = self.nodes.borrow_mut();
-        let empty = || Node::File { bytes: Vec::new(), modified: clock() };
-        match nodes.entry(path.to_owned()).or_insert_with(empty) {
-            Node::File { bytes, .. } => change(bytes),
-            Node::Folder => return Err(io::ErrorKind::IsADirectory.into()),
-        }
-        Ok(())
-    }
-
-    fn take(&self, path: &Path, wanted: Kind) -> io::Result<Node> {
-        let mut nodes = self.nodes.borrow_mut();
-        let empty = !nodes.keys().any(|other| other.parent() == Some(path));
-        match (nodes.get(path), wanted) {
-            (None, _) => Err(io::ErrorKind::NotFound.into()),
-            (Some(Node::Folder), Kind::Folder) if !empty => Err(io::ErrorKind::DirectoryNotEmpty.into()),
-            (Some(Node::Folder), Kind::File) => Err(io::ErrorKind::IsADirectory.into()),
-            (Some(Node::File { .. }), Kind::Folder) => Err(io::ErrorKind::NotADirectory.into()),
-            (Some(_), _) => nodes.remove(path).ok_or_else(|| io::ErrorKind::NotFound.into()),
-        }
+        change().map_err(|source| HostError::Service { action: verb, service: name.to_owned(), source })
     }
 }
 
@@ -114,34 +268,43 @@ fn clock() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(949_056_540)
 }
 
+fn empty() -> Content {
+    Content { bytes: Rc::default(), modified: clock() }
+}
+
 impl Files for Memory {
     fn stat(&self, path: &Path) -> Result<Option<Stat>, HostError> {
-        Ok(self.nodes.borrow().get(path).map(|node| match node {
-            Node::Folder => Stat { kind: Kind::Folder, size: 0, modified: clock() },
-            Node::File { bytes, modified } => {
-                Stat { kind: Kind::File, size: bytes.len() as u64, modified: *modified }
+        Ok(self.disk.borrow().at(path).map(|node| match node {
+            Node::Folder(_) => Stat { kind: Kind::Folder, size: 0, modified: clock(), read_only: false },
+            Node::File { seen, .. } => {
+                let size = seen.bytes.len() as u64;
+                Stat { kind: Kind::File, size, modified: seen.modified, read_only: false }
             }
         }))
     }
 
     fn list(&self, folder: &Path) -> Result<Vec<String>, HostError> {
-        let nodes = self.nodes.borrow();
-        if nodes.get(folder) != Some(&Node::Folder) {
-            return Err(HostError::io("list", folder)(io::ErrorKind::NotFound.into()));
-        }
-        let below = nodes.keys().filter(|path| path.parent() == Some(folder));
-        Ok(below.filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect())
+        self.disk.borrow().names(folder).map_err(HostError::io("list", folder))
     }
 
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, HostError> {
-        match self.nodes.borrow().get(path) {
-            Some(Node::File { bytes, .. }) if bytes.len() as u64 > limit => {
+        match self.disk.borrow().at(path) {
+            Some(Node::File { seen, .. }) if seen.bytes.len() as u64 > limit => {
                 Err(HostError::TooLarge { path: path.to_owned(), limit })
             }
-            Some(Node::File { bytes, .. }) => Ok(bytes.clone()),
-            Some(Node::Folder) => Err(HostError::io("read", path)(io::ErrorKind::IsADirectory.into())),
+            Some(Node::File { seen, .. }) => Ok(seen.bytes.to_vec()),
+            Some(Node::Folder(_)) => Err(HostError::io("read", path)(io::ErrorKind::IsADirectory.into())),
             None => Err(HostError::io("open", path)(io::ErrorKind::NotFound.into())),
         }
+    }
+
+    fn volume(&self, _folder: &Path) -> Result<Volume, HostError> {
+        Ok(Volume { id: Some(1), free: self.free.get() })
+    }
+
+    fn in_use(&self, path: &Path) -> Result<Option<String>, HostError> {
+        let open = self.open.borrow().iter().any(|open| open == path);
+        Ok(open.then(|| "a program in memory".to_owned()))
     }
 
     fn now(&self) -> SystemTime {
@@ -149,76 +312,133 @@ impl Files for Memory {
     }
 }
 
+impl Services for Memory {
+    fn service(&self, name: &str) -> Result<Option<ServiceState>, HostError> {
+        Ok(self.services.borrow().get(name).copied())
+    }
+
+    fn stop_service(&self, name: &str) -> Result<(), HostError> {
+        self.control("stop", name, ServiceState::Stopped)
+    }
+
+    fn start_service(&self, name: &str) -> Result<(), HostError> {
+        self.control("start", name, ServiceState::Running)
+    }
+}
+
 impl Host for Memory {
     fn create_folder(&self, path: &Path) -> Result<(), HostError> {
-        self.create(path, Node::Folder).map_err(HostError::io("make the folder", path))
+        self.create("create-folder", path, Node::Folder(layers::Names::default()))
+            .map_err(HostError::io("make the folder", path))
     }
 
     fn write_new(&self, path: &Path, bytes: &[u8], attributes: &Attributes) -> Result<(), HostError> {
-        let modified = attributes.modified.unwrap_or_else(clock);
-        let file = Node::File { bytes: bytes.to_vec(), modified };
-        self.create(path, file).map_err(HostError::io("write", path))
+        let write = || {
+            self.create_file(path)?;
+            self.add(path, bytes)?;
+            if let Some(modified) = attributes.modified {
+                self.path_step("set-time", path, Need::Nothing)?;
+                self.disk.borrow_mut().write(path, |content| content.modified = modified)?;
+            }
+            self.sync("sync", path)
+        };
+        write().map_err(HostError::io("write", path))
     }
 
     fn append(&self, path: &Path, at: u64, bytes: &[u8]) -> Result<(), HostError> {
-        let at = usize::try_from(at).unwrap_or(usize::MAX);
-        let cut_and_add = |content: &mut Vec<u8>| {
-            content.truncate(at);
-            content.extend(bytes);
+        let write = || {
+            self.create_file_if_missing(path)?;
+            self.path_step("cut", path, Need::Nothing)?;
+            let at = usize::try_from(at).unwrap_or(usize::MAX);
+            self.disk.borrow_mut().write(path, |content| Rc::make_mut(&mut content.bytes).truncate(at))?;
+            self.add(path, bytes)?;
+            self.sync("sync", path)
         };
-        self.write(path, cut_and_add).map_err(HostError::io("append to", path))
+        write().map_err(HostError::io("append to", path))
     }
 
     fn log(&self, path: &Path, line: &str) -> Result<(), HostError> {
-        let add = |content: &mut Vec<u8>| content.extend(format!("{line}\n").as_bytes());
-        self.write(path, add).map_err(HostError::io("write to the log", path))
+        let write = || {
+            self.create_file_if_missing(path)?;
+            self.add(path, format!("{line}\n").as_bytes())?;
+            // A log is never read: what a loss of power does to its contents would only multiply machines.
+            self.disk.borrow_mut().sync(path)
+        };
+        write().map_err(HostError::io("write to the log", path))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), HostError> {
         let rename = || {
-            self.parent(to)?;
-            if self.nodes.borrow().get(to) == Some(&Node::Folder) {
-                return Err(io::ErrorKind::IsADirectory.into());
+            self.path_step("rename", to, Need::Nothing)?;
+            if self.open.borrow().iter().any(|open| open == to) {
+                return Err(io::ErrorKind::ResourceBusy.into());
             }
-            let node = self.take(from, Kind::File)?;
-            self.nodes.borrow_mut().insert(to.to_owned(), node);
-            Ok(())
+            self.disk.borrow_mut().rename(from, to)
         };
         rename().map_err(HostError::io("replace", to))
     }
 
+    fn rename_at_restart(&self, from: &Path, to: &Path) -> Result<(), HostError> {
+        self.path_step("schedule", to, Need::Nothing).map_err(HostError::io("schedule", to))?;
+        self.at_restart.borrow_mut().push((from.to_owned(), to.to_owned()));
+        Ok(())
+    }
+
     fn remove_file(&self, path: &Path) -> Result<(), HostError> {
-        self.take(path, Kind::File).map(drop).map_err(HostError::io("remove", path))
+        let remove = || {
+            self.path_step("remove", path, Need::Nothing)?;
+            self.disk.borrow_mut().remove_file(path)
+        };
+        remove().map_err(HostError::io("remove", path))
     }
 
     fn remove_folder(&self, path: &Path) -> Result<(), HostError> {
-        self.take(path, Kind::Folder).map(drop).map_err(HostError::io("remove the folder", path))
+        let remove = || {
+            self.path_step("remove-folder", path, Need::Nothing)?;
+            self.disk.borrow_mut().remove_folder(path)
+        };
+        remove().map_err(HostError::io("remove the folder", path))
     }
 
     fn sync_folder(&self, path: &Path) -> Result<(), HostError> {
-        match self.nodes.borrow().get(path) {
-            Some(Node::Folder) => Ok(()),
-            _ => Err(HostError::io("sync the folder", path)(io::ErrorKind::NotFound.into())),
-        }
+        self.sync("sync-folder", path).map_err(HostError::io("sync the folder", path))
     }
 
-    fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, HostError> {
+    fn lock(&self, path: &Path, _foreign: ForeignLock) -> Result<Box<dyn Lock>, HostError> {
+        self.path_step("lock", path, Need::Space).map_err(HostError::io("lock", path))?;
         if self.locked.replace(true) {
-            return Err(HostError::Held {
-                path: path.to_owned(),
-                holder: "another run in memory".to_owned(),
-            });
+            let holder = "another run in memory".to_owned();
+            return Err(HostError::Held { path: path.to_owned(), holder });
         }
-        Ok(Box::new(MemoryLock(Rc::clone(&self.locked))))
+        let mut disk = self.disk.borrow_mut();
+        // A killed run may have left it.
+        drop(disk.create(path, Node::File { seen: empty(), durable: None }));
+        Ok(Box::new(MemoryLock {
+            path: path.to_owned(),
+            disk: Rc::clone(&self.disk),
+            dead: Rc::clone(&self.dead),
+            locked: Rc::clone(&self.locked),
+        }))
     }
+
+    fn pause(&self, _time: Duration) {}
 }
 
-struct MemoryLock(Rc<Cell<bool>>);
+struct MemoryLock {
+    path: PathBuf,
+    disk: Rc<RefCell<Layers>>,
+    dead: Rc<Cell<bool>>,
+    locked: Rc<Cell<bool>>,
+}
 
 impl Lock for MemoryLock {}
 
 impl Drop for MemoryLock {
     fn drop(&mut self) {
-        self.0.set(false);
+        if !self.dead.get() {
+            // Like a file that is left behind, one that is gone is no trouble.
+            drop(self.disk.borrow_mut().remove_file(&self.path));
+        }
+        self.locked.set(false);
     }
 }

@@ -7,19 +7,20 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use super::facts::{self, Present};
+use super::contention::{Contention, InUse};
 use super::journal::{self, Begin, FileRecord, Record, StepRecord};
-use super::plan::{Plan, Request, Step, decide};
-use super::recorder::{Event, Observer, Recorder};
+use super::plan::{Plan, Request, Step};
+use super::recorder::{Event, Observer, Recorder, unfinished};
 use super::run::{abandon, ensure_folder, finish, write_checked};
-use super::state::{Run, StateFolder};
+use super::state::{self, Run, StateFolder};
 use super::target::{Place, TargetRoot};
 use super::undo::{Undo, changed, digest_at, sync_parent};
-use super::{UpdateError, lock};
+use super::{UpdateError, services};
 use crate::bundle::VerifiedBundle;
 use crate::bundle::manifest::{FileEntry, MAX_MEMBER, Manifest};
 use crate::chain;
-use crate::host::{Attributes, Host};
+use crate::digest::Digest;
+use crate::host::{Attributes, Host, HostError};
 use crate::timestamp::utc;
 
 /// Why an apply did not come to its end, and what the target is now.
@@ -58,42 +59,57 @@ pub struct Apply<'a> {
     pub bundle: &'a mut VerifiedBundle,
     /// What the user asked for.
     pub request: &'a Request,
-    /// What was decided for it, and shown; it must change something.
+    /// The records that were found in the target.
+    pub states: &'a [StateFolder],
+    /// What was decided by them and shown; it must change something.
     pub plan: &'a Plan,
     /// How the log names the bundle.
     pub source: &'a str,
+    /// How it deals with other runs, and with files in use.
+    pub contention: &'a Contention,
+}
+
+/// How an apply came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// Every file is replaced.
+    Now,
+    /// A file was in use: every file will be replaced at the next start of the system, none is yet.
+    AtRestart,
 }
 
 impl Apply<'_> {
-    /// Carries out the plan, if it is still the right one now that nobody else can change the target.
-    pub fn run(self, host: &dyn Host, observer: &mut dyn Observer) -> Result<(), ApplyError> {
-        let _held = lock(host, self.target)?;
-        let (folder, begin) = self.decide_again(host)?;
+    /// Carries out the plan, if no other run came in between now that nobody else can change the target.
+    pub fn run(self, host: &dyn Host, observer: &mut dyn Observer) -> Result<Applied, ApplyError> {
+        let _held = self.contention.lock(host, self.target)?;
+        let (folder, begin) = self.prepare(host)?;
         let run = Run::new(&folder.path, folder.next_number());
         let recorder = Recorder::new(host, observer);
-        let mut transaction = Transaction { host, target: self.target, folder, run, recorder };
+        let contention = *self.contention;
+        let mut transaction = Transaction { host, target: self.target, folder, run, recorder, contention };
         let mut result = transaction.stage(self.bundle, self.plan, &begin);
         if result.is_ok() {
             result = transaction.open_log(&begin, self.plan, self.source);
         }
         match result.and_then(|()| transaction.commit(begin)) {
-            Ok(()) => Ok(()),
+            Ok(applied) => Ok(applied),
             Err(cause) => Err(transaction.give_up(cause)),
         }
     }
 
-    /// Decides again under the lock, and returns the update's records and the first one of this run.
-    fn decide_again(&self, host: &dyn Host) -> Result<(StateFolder, Begin), UpdateError> {
+    /// Returns the update's records and the first one of this run, if no other run has left its own since the plan.
+    ///
+    /// That the files are still those of the plan is seen when they are read.
+    fn prepare(&self, host: &dyn Host) -> Result<(StateFolder, Begin), UpdateError> {
         let manifest = self.bundle.manifest();
-        let facts = facts::gather(host, self.target, manifest, &self.request.role)?;
-        let interrupted = facts.states.iter().flat_map(|folder| &folder.runs).any(Run::is_interrupted);
-        let same = decide(manifest, &facts, self.request).is_ok_and(|plan| plan.steps == self.plan.steps);
-        if interrupted || !same {
+        if state::scan(host, self.target)? != self.states
+            || self.states.iter().any(StateFolder::is_interrupted)
+        {
             return Err(UpdateError::Overtaken);
         }
-        let last = facts.states.iter().map(StateFolder::last_sequence).max().unwrap_or(0);
-        let begin = self.begin(host, manifest, last.saturating_add(1));
-        let known = facts.states.into_iter().find(|folder| folder.id == manifest.id);
+        let last = self.states.iter().map(StateFolder::last_sequence).max().unwrap_or(0);
+        let begin = self.begin(host, manifest, last.saturating_add(1))?;
+        let known = self.states.iter().find(|folder| folder.id == manifest.id).cloned();
         let folder = known.unwrap_or_else(|| StateFolder {
             id: manifest.id.clone(),
             path: StateFolder::path_of(self.target, &manifest.id),
@@ -102,7 +118,7 @@ impl Apply<'_> {
         Ok((folder, begin))
     }
 
-    fn begin(&self, host: &dyn Host, manifest: &Manifest, sequence: u32) -> Begin {
+    fn begin(&self, host: &dyn Host, manifest: &Manifest, sequence: u32) -> Result<Begin, HostError> {
         let record = |step: &Step| StepRecord {
             to: step.to.clone(),
             old: step.present.as_ref().map(|old| FileRecord {
@@ -113,7 +129,7 @@ impl Apply<'_> {
             new: FileRecord { size: step.file.size, sha256: step.file.sha256, version: step.file.version },
         };
         let verified = self.bundle.verified();
-        Begin {
+        Ok(Begin {
             format: journal::FORMAT,
             patcher: env!("CARGO_PKG_VERSION").to_owned(),
             id: manifest.id.clone(),
@@ -128,8 +144,10 @@ impl Apply<'_> {
             sequence,
             at: utc(host.now()),
             log: manifest.log.clone(),
+            supersedes: manifest.supersedes.clone(),
+            services: services::look(host, self.plan.services.iter().map(|entry| entry.service.as_str()))?,
             steps: self.plan.changes().map(record).collect(),
-        }
+        })
     }
 }
 
@@ -140,6 +158,7 @@ struct Transaction<'a> {
     folder: StateFolder,
     run: Run,
     recorder: Recorder<'a>,
+    contention: Contention,
 }
 
 impl Transaction<'_> {
@@ -149,7 +168,8 @@ impl Transaction<'_> {
         for (number, (step, record)) in plan.changes().zip(&begin.steps).enumerate() {
             let place = self.target.locate(self.host, &record.to)?;
             let old = self.read_old(&place, record)?;
-            let (new, made) = bundle.make(&step.file, old.as_deref())?;
+            let old = record.old.as_ref().map(|known| known.sha256).zip(old.as_deref());
+            let (new, made) = bundle.make(&step.file, old)?;
             let like = place.stat.map(|_| place.full.clone());
             let attributes = Attributes { like, modified: linked_at(&step.file) };
             write_checked(self.host, &self.run.staged_file(number), &new, &attributes)?;
@@ -195,48 +215,86 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Journal, backup, swap, check, commit.
-    fn commit(&mut self, begin: Begin) -> Result<(), UpdateError> {
+    /// Journal, services, backup, swap, check, commit.
+    fn commit(&mut self, begin: Begin) -> Result<Applied, UpdateError> {
         let steps = begin.steps.clone();
+        let found = begin.services.clone();
         self.run.record(self.host, Record::Begin(Box::new(begin)))?;
         self.host.sync_folder(&self.run.path)?;
+        services::stop(self.host, &found, &mut self.recorder)?;
+        let mut replaced = Vec::new();
         for record in steps.iter().filter(|record| record.old.is_some()) {
-            self.back_up(record)?;
+            replaced.push(self.back_up(record)?);
+        }
+        match self.contention.wait_for(self.host, &replaced) {
+            Ok(()) => {}
+            Err(HostError::InUse { .. }) if self.contention.in_use == InUse::Schedule => {
+                return self.schedule(&steps);
+            }
+            Err(error) => return Err(error.into()),
         }
         for (step, record) in steps.iter().enumerate() {
             self.swap(step, record)?;
         }
-        for record in &steps {
+        self.check(&steps)?;
+        self.run.record(self.host, Record::Commit { at: utc(self.host.now()) })?;
+        // The update stands. What remains can be completed by recovery, and is no reason to undo it.
+        if let Err(error) = finish(self.host, &self.folder, &mut self.run, &mut self.recorder) {
+            self.warn_unfinished(&error);
+        }
+        self.recorder.tell(&Event::Ended(format!("Installation Completed: {}", self.folder.id)));
+        Ok(Applied::Now)
+    }
+
+    /// Has the system replace every file at its next start; until then none is.
+    ///
+    /// A staged file that is removed before is left out, so that an undo takes the order back.
+    fn schedule(&mut self, steps: &[StepRecord]) -> Result<Applied, UpdateError> {
+        for (step, record) in steps.iter().enumerate() {
+            let place = self.target.locate(self.host, &record.to)?;
+            self.run.record(self.host, Record::Intent { step })?;
+            self.host.rename_at_restart(&self.run.staged_file(step), &place.full)?;
+            self.recorder.tell(&Event::Scheduled(&record.to));
+        }
+        self.run.record(self.host, Record::Scheduled { at: utc(self.host.now()) })?;
+        if let Err(error) = services::restart(self.host, &mut self.run, &mut self.recorder) {
+            self.warn_unfinished(&error);
+        }
+        let ended = format!("Installation will be completed at the next restart: {}", self.folder.id);
+        self.recorder.tell(&Event::Ended(ended));
+        Ok(Applied::AtRestart)
+    }
+
+    fn warn_unfinished(&mut self, error: &UpdateError) {
+        self.recorder.tell(&Event::Warning(unfinished(error)));
+    }
+
+    /// Reads every file and makes sure that it is the new one.
+    fn check(&self, steps: &[StepRecord]) -> Result<(), UpdateError> {
+        for record in steps {
             let found = digest_at(self.host, &self.target.locate(self.host, &record.to)?)?;
             if found != Some(record.new.sha256) {
                 let wanted = [Some(record.new.sha256)];
                 return Err(changed(record, found, &wanted, "it is not what was just put there"));
             }
         }
-        self.run.record(self.host, Record::Commit { at: utc(self.host.now()) })?;
-        // The update stands. What remains can be completed by recovery, and is no reason to undo it.
-        if let Err(error) = finish(self.host, &self.folder, &mut self.run) {
-            let warning = format!("{}; run `recover` to complete the clean-up", chain::line(&error));
-            self.recorder.tell(&Event::Warning(warning));
-        }
-        self.recorder.tell(&Event::Ended(format!("Installation Completed: {}", self.folder.id)));
         Ok(())
     }
 
-    /// Copies the old file to the backup, durable with its folders, with its time and permissions.
-    fn back_up(&mut self, record: &StepRecord) -> Result<(), UpdateError> {
+    /// Copies the old file to the backup, durable with its folders, with its time and permissions; returns its path.
+    fn back_up(&mut self, record: &StepRecord) -> Result<PathBuf, UpdateError> {
         let place = self.target.locate(self.host, &record.to)?;
-        let Some(bytes) = self.read_old(&place, record)? else { return Ok(()) };
+        let bytes = self.read_old(&place, record)?.unwrap_or_default();
         let backup = self.run.backup_file(&record.to);
         let modified = place.stat.map(|stat| stat.modified);
         if let Some(parent) = backup.parent() {
             ensure_folder(self.host, parent)?;
-            let attributes = Attributes { like: Some(place.full), modified };
+            let attributes = Attributes { like: Some(place.full.clone()), modified };
             write_checked(self.host, &backup, &bytes, &attributes)?;
             self.host.sync_folder(parent)?;
         }
         self.recorder.tell(&Event::BackedUp(&record.to));
-        Ok(())
+        Ok(place.full)
     }
 
     /// Renames one new file into place, between its intent and its done.
@@ -257,7 +315,7 @@ impl Transaction<'_> {
             Some(_) => Some(self.host.read(&place.full, MAX_MEMBER)?),
             None => None,
         };
-        let found = bytes.as_deref().map(|bytes| Present::of(bytes).sha256);
+        let found = bytes.as_deref().map(Digest::of);
         let wanted = record.old.as_ref().map(|old| old.sha256);
         if found == wanted {
             return Ok(bytes);
@@ -269,20 +327,18 @@ impl Transaction<'_> {
     fn give_up(mut self, cause: UpdateError) -> ApplyError {
         let reason = chain::line(&cause);
         self.recorder.tell(&Event::Aborted(reason.clone()));
-        if !self.run.journal.touches_anything() {
+        if self.run.journal.touched() == 0 {
             // The first error is what the user must hear of; what this leaves, recovery removes.
-            drop(abandon(self.host, &self.run));
+            if let Err(error) = abandon(self.host, &self.run, &mut self.recorder) {
+                self.warn_unfinished(&error.into());
+            }
             return ApplyError::Unchanged(cause);
         }
         let undo = Undo { host: self.host, target: self.target, folder: &self.folder };
         match undo.run(&mut self.run, &reason, &mut self.recorder) {
             Ok(()) => self.recorder.tell(&Event::Ended(format!("Rollback Completed: {}", self.folder.id))),
-            // Only the records lag behind, as on a disk without a byte left; recovery completes them.
-            Err(error) if undo.is_undone(&self.run) => {
-                let error = chain::line(&UpdateError::from(error));
-                self.recorder
-                    .tell(&Event::Warning(format!("{error}; run `recover` to complete the records")));
-            }
+            // Only the records lag behind, as on a disk without a byte left.
+            Err(error) if undo.is_undone(&self.run) => self.warn_unfinished(&error.into()),
             Err(error) => {
                 return ApplyError::Stuck { cause: reason, backup: self.run.backup(), source: error.into() };
             }

@@ -4,7 +4,7 @@ use super::state::{self, StateError, StateFolder};
 use super::target::{Place, TargetError, TargetRoot};
 use crate::bundle::manifest::{MAX_MEMBER, Manifest};
 use crate::digest::Digest;
-use crate::host::{Files, HostError};
+use crate::host::{Files, HostError, Volume};
 use crate::image::Image;
 use crate::name::Role;
 use crate::platform::{Machine, Platform};
@@ -17,6 +17,8 @@ pub struct Facts {
     pub files: Vec<FileFact>,
     /// Updates that have left records in the target.
     pub states: Vec<StateFolder>,
+    /// The volume that the target is on.
+    pub volume: Volume,
 }
 
 /// What there is of one file of the manifest.
@@ -30,6 +32,8 @@ pub struct FileFact {
     pub place: Place,
     /// What is there now; none if nothing is.
     pub present: Option<Present>,
+    /// The volume of its folder; none if there is no such folder, or the system gives volumes no numbers.
+    pub volume: Option<u64>,
 }
 
 /// A file on the target.
@@ -90,12 +94,15 @@ pub fn gather(
     manifest: &Manifest,
     role: &Role,
 ) -> Result<Facts, FactsError> {
-    let mut facts = Facts { files: Vec::new(), states: state::scan(files, target)? };
+    let states = state::scan(files, target)?;
+    let mut facts = Facts { files: Vec::new(), states, volume: files.volume(target.path())? };
     for (index, entry) in manifest.files.iter().enumerate() {
         let Some(install) = entry.install.iter().find(|install| install.role == *role) else { continue };
         let place = target.locate(files, &install.to)?;
         let present = Present::at(files, &place)?;
-        facts.files.push(FileFact { platform: entry.platform, file: index, place, present });
+        let folder = place.full.parent().filter(|_| place.missing.is_empty());
+        let volume = folder.map(|folder| files.volume(folder)).transpose()?.and_then(|volume| volume.id);
+        facts.files.push(FileFact { platform: entry.platform, file: index, place, present, volume });
     }
     Ok(facts)
 }

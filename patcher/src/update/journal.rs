@@ -16,14 +16,21 @@
 //!    corruption: stop and say so. A whole line with an unknown record is a newer program's: likewise.
 //! 7. On a network mount a sync proves nothing: staged files, backups and the finished target are read back.
 //!
+//! 8. What is read of a journal is made durable before anything is done by it: it may have been written and not synced.
+//! 9. What a service was is durable before it is stopped; whether it was put back to that is durable afterwards.
+//!
 //! # Order of records
-//! `begin`, then for each file `intent`, `done`; then `commit`. An undo appends `undo`, and at its end
+//! `begin`, then for each file `intent`, `done`; then `commit`; or, where files wait for a restart of the system,
+//! every `intent`, then `scheduled`, and after the restart `commit`. An undo appends `undo`, and at its end
 //! `rolled-back`, wherever the run had come to; or `commit` again where the undo of a committed run failed and
-//! was itself undone.
+//! was itself undone. `restarted` follows where services were stopped, once they run again.
+//!
+//! The design as a whole, with what it promises and what it does not: `patcher/TRANSACTION.md`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::host::ServiceState;
 use crate::name::{Role, UpdateId};
 use crate::platform::Platform;
 use crate::target_path::TargetPath;
@@ -52,6 +59,11 @@ pub enum Record {
         /// Position in [`Begin::steps`].
         step: usize,
     },
+    /// Every file waits to be replaced at the next start of the system.
+    Scheduled {
+        /// When, UTC.
+        at: String,
+    },
     /// Every file is replaced and was checked: the run stands.
     Commit {
         /// When, UTC.
@@ -63,9 +75,17 @@ pub enum Record {
         at: String,
         /// Why.
         reason: String,
+        /// The services that are stopped for it, and what they were. The run's own are meant where there are none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        services: Vec<ServiceRecord>,
     },
     /// Everything is as it was before the run.
     RolledBack {
+        /// When, UTC.
+        at: String,
+    },
+    /// The services that had been stopped run again.
+    Restarted {
         /// When, UTC.
         at: String,
     },
@@ -103,6 +123,12 @@ pub struct Begin {
     pub at: String,
     /// The log, below the target.
     pub log: TargetPath,
+    /// Updates whose place it takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supersedes: Vec<UpdateId>,
+    /// The services that hold the files, in the order of stopping.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceRecord>,
     /// The files, in the order in which they are replaced.
     pub steps: Vec<StepRecord>,
 }
@@ -117,6 +143,16 @@ pub struct StepRecord {
     pub old: Option<FileRecord>,
     /// What is put there.
     pub new: FileRecord,
+}
+
+/// A service that a run stops.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceRecord {
+    /// Its key name.
+    pub service: String,
+    /// What it was before the run.
+    pub was: ServiceState,
 }
 
 /// A file's contents as a journal knows them.
@@ -171,6 +207,8 @@ pub enum Phase {
     Staging,
     /// Begun and neither committed nor undone.
     Open,
+    /// Every file waits for a restart of the system.
+    Scheduled,
     /// Committed: the update stands.
     Committed,
     /// Being undone.
@@ -180,7 +218,7 @@ pub enum Phase {
 }
 
 /// The records of a journal, and where the next one goes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Journal {
     records: Vec<Record>,
     /// The last line's check.
@@ -237,12 +275,22 @@ impl Journal {
             (Phase::Staging, Record::Begin(_)) => true,
             (Phase::Open, Record::Intent { step }) => *step < steps,
             (Phase::Open, Record::Done { step }) => self.touches(*step),
-            (Phase::Open, Record::Commit { .. } | Record::Undo { .. }) => true,
+            (Phase::Open, Record::Scheduled { .. } | Record::Commit { .. } | Record::Undo { .. }) => true,
+            (Phase::Scheduled, Record::Commit { .. } | Record::Undo { .. }) => true,
             (Phase::Committed, Record::Undo { .. }) => true,
-            (Phase::Undoing, Record::RolledBack { .. }) => true,
+            // An undo that is taken up again may find other services running.
+            (Phase::Undoing, Record::RolledBack { .. } | Record::Undo { .. }) => true,
             (Phase::Undoing, Record::Commit { .. }) => self.committed_at().is_some(),
+            (Phase::Scheduled | Phase::Committed | Phase::RolledBack, Record::Restarted { .. }) => {
+                !self.stopped().is_empty()
+            }
             _ => false,
         }
+    }
+
+    /// Returns the length of its whole lines in bytes.
+    pub fn end(&self) -> u64 {
+        self.len
     }
 
     /// Returns the line that adds `record`, and the byte at which it is to be written.
@@ -271,20 +319,39 @@ impl Journal {
         self.records.contains(&Record::Intent { step })
     }
 
-    /// Tells whether any file was touched, or was about to be.
-    pub fn touches_anything(&self) -> bool {
-        self.records.iter().any(|record| matches!(record, Record::Intent { .. }))
-    }
-
     /// Returns how far the run has come.
     pub fn phase(&self) -> Phase {
-        match self.records.last() {
-            None => Phase::Staging,
+        let files = |record: &&Record| !matches!(record, Record::Restarted { .. });
+        match self.records.iter().rev().find(files) {
             Some(Record::Begin(_) | Record::Intent { .. } | Record::Done { .. }) => Phase::Open,
+            Some(Record::Scheduled { .. }) => Phase::Scheduled,
             Some(Record::Commit { .. }) => Phase::Committed,
             Some(Record::Undo { .. }) => Phase::Undoing,
             Some(Record::RolledBack { .. }) => Phase::RolledBack,
+            Some(Record::Restarted { .. }) | None => Phase::Staging,
         }
+    }
+
+    /// Returns the services that the run, or its undo, found running and has not recorded as running again.
+    ///
+    /// In the order of starting, which is the reverse of that of stopping.
+    pub fn stopped(&self) -> Vec<&str> {
+        let mut stopped: &[ServiceRecord] = &[];
+        for record in &self.records {
+            match record {
+                Record::Begin(begin) => stopped = &begin.services,
+                Record::Undo { services, .. } if !services.is_empty() => stopped = services,
+                Record::Restarted { .. } => stopped = &[],
+                _ => {}
+            }
+        }
+        let running = stopped.iter().rev().filter(|record| record.was == ServiceState::Running);
+        running.map(|record| record.service.as_str()).collect()
+    }
+
+    /// Returns how many files were touched, or were about to be.
+    pub fn touched(&self) -> usize {
+        self.records.iter().filter(|record| matches!(record, Record::Intent { .. })).count()
     }
 
     /// Returns when the run was committed.
@@ -348,6 +415,12 @@ mod tests {
             sequence: 1,
             at: "2000-01-28T10:49:00Z".to_owned(),
             log: "LOGS/Q1.log".parse().unwrap(),
+            supersedes: Vec::new(),
+            services: vec![
+                ServiceRecord { service: "ONE".to_owned(), was: ServiceState::Running },
+                ServiceRecord { service: "TWO".to_owned(), was: ServiceState::Stopped },
+                ServiceRecord { service: "THREE".to_owned(), was: ServiceState::Running },
+            ],
             steps: vec![step("a.dll"), step("b.dll")],
         }))
     }
@@ -361,7 +434,8 @@ mod tests {
             Record::Intent { step: 1 },
             Record::Done { step: 1 },
             Record::Commit { at: at() },
-            Record::Undo { at: at(), reason: "asked".to_owned() },
+            Record::Restarted { at: at() },
+            Record::Undo { at: at(), reason: "asked".to_owned(), services: Vec::new() },
             Record::RolledBack { at: at() },
         ]
     }
@@ -426,7 +500,7 @@ mod tests {
 
     #[test]
     fn records_out_of_order_are_refused() {
-        for order in [[1, 1], [0, 0], [0, 7]] {
+        for order in [[1, 1], [0, 0], [0, 8]] {
             let all = records();
             let mut journal = Journal::default();
             let result = order.iter().try_for_each(|n| {
@@ -453,8 +527,32 @@ mod tests {
     #[test]
     fn phases_follow_the_records() {
         let phases: Vec<Phase> =
-            (0..=8).map(|n| Journal::read(&write(&records()[..n]).0).unwrap().phase()).collect();
+            (0..=9).map(|n| Journal::read(&write(&records()[..n]).0).unwrap().phase()).collect();
         use Phase::{Committed, Open, RolledBack, Staging, Undoing};
-        assert_eq!(phases, [Staging, Open, Open, Open, Open, Open, Committed, Undoing, RolledBack]);
+        assert_eq!(
+            phases,
+            [Staging, Open, Open, Open, Open, Open, Committed, Committed, Undoing, RolledBack]
+        );
+    }
+
+    #[test]
+    fn services_are_started_in_reverse_until_that_is_recorded() {
+        let stopped = |n: usize| {
+            let journal = Journal::read(&write(&records()[..n]).0).unwrap();
+            journal.stopped().into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(stopped(6), ["THREE", "ONE"]);
+        assert!(stopped(7).is_empty(), "they run again");
+        let mut journal = Journal::default();
+        let at = || "2000-01-28T10:49:01Z".to_owned();
+        let found = ServiceRecord { service: "TWO".to_owned(), was: ServiceState::Running };
+        let undo = Record::Undo { at: at(), reason: "asked".to_owned(), services: vec![found] };
+        for record in [begin(), Record::Commit { at: at() }, Record::Restarted { at: at() }, undo] {
+            let (_, line) = journal.line(&record).unwrap();
+            journal.written(record, &line).unwrap();
+        }
+        assert_eq!(journal.stopped(), ["TWO"], "what the undo found counts");
+        let (_, line) = journal.line(&Record::Restarted { at: at() }).unwrap();
+        assert!(journal.written(Record::Restarted { at: at() }, &line).is_err(), "not before its end");
     }
 }

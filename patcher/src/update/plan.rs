@@ -7,14 +7,15 @@
 use std::fmt;
 
 mod decide;
+mod file;
 mod finding;
 
 pub use decide::decide;
 pub use finding::{Finding, FindingKind};
 
 use super::facts::Present;
-use crate::bundle::manifest::FileEntry;
-use crate::name::Role;
+use crate::bundle::manifest::{FileEntry, ServiceEntry};
+use crate::name::{Role, UpdateId};
 use crate::platform::Platform;
 use crate::target_path::TargetPath;
 use crate::version::FileVersion;
@@ -41,6 +42,8 @@ pub enum Services {
     None,
     /// The admin, by the steps that the plan lists.
     Manual,
+    /// The run itself.
+    Controlled,
 }
 
 /// What to do with an old file that is below the update's version and known by no baseline.
@@ -61,6 +64,8 @@ pub struct Plan {
     pub platform: Platform,
     /// A step for each file of the update, in the manifest's order.
     pub steps: Vec<Step>,
+    /// The services that the run stops and starts, in the order of stopping.
+    pub services: Vec<ServiceEntry>,
     /// What the admin should know, one sentence each.
     pub notes: Vec<String>,
     /// What the admin has to do by hand before, in order.
@@ -107,6 +112,8 @@ pub enum Decision {
     SameVersion,
     /// A file of a higher version is there; "or later" leaves it alone.
     NewerOnTarget,
+    /// An update that was installed after this one put the file there.
+    OfLaterUpdate(UpdateId),
     /// The file is not there, and the role does not want it then.
     AbsentNotWanted,
 }
@@ -120,6 +127,8 @@ pub enum Reason {
     Absent,
     /// This update is installed, and the file was damaged since.
     Damaged,
+    /// The file there is of an update whose place this one takes.
+    Supersedes(UpdateId),
     /// The old file is unknown, and the user said to replace it.
     Unknown,
 }
@@ -132,6 +141,7 @@ impl Decision {
             Self::AlreadyCurrent => "already-current",
             Self::SameVersion => "same-version",
             Self::NewerOnTarget => "newer-on-target",
+            Self::OfLaterUpdate(_) => "of-later-update",
             Self::AbsentNotWanted => "absent-not-wanted",
         }
     }
@@ -150,6 +160,9 @@ impl fmt::Display for Step {
             Decision::Install(Reason::Damaged) => {
                 write!(f, "install {new} again (damaged since it was installed)")
             }
+            Decision::Install(Reason::Supersedes(id)) => {
+                write!(f, "install {new} over {old} (of {id}, which this update supersedes)")
+            }
             Decision::Install(Reason::Unknown) => {
                 write!(f, "install {new} over {old} (unknown old file, as you asked)")
             }
@@ -158,6 +171,7 @@ impl fmt::Display for Step {
                 write!(f, "left alone: has the same version {old}, though other contents")
             }
             Decision::NewerOnTarget => write!(f, "left alone: {old} is newer than {new}"),
+            Decision::OfLaterUpdate(id) => write!(f, "left alone: {id}, installed later, put {old} there"),
             Decision::AbsentNotWanted => write!(f, "absent, and not wanted in this role"),
         }
     }

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::UpdateError;
 use super::target::TargetRoot;
 use crate::bundle::Made;
+use crate::chain;
 use crate::host::Host;
 use crate::target_path::TargetPath;
 use crate::version::FileVersion;
@@ -19,6 +21,12 @@ pub enum Event<'a> {
         /// How it was made.
         made: Made,
     },
+    /// A service was stopped.
+    Stopped(&'a str),
+    /// A service was started.
+    Started(&'a str),
+    /// A file will be replaced at the next start of the system.
+    Scheduled(&'a TargetPath),
     /// An old file is safe.
     BackedUp(&'a TargetPath),
     /// A file was replaced or added.
@@ -52,6 +60,9 @@ impl fmt::Display for Event<'_> {
         match self {
             Self::Staged { to, made: Made::ByDelta } => write!(f, "Staged: {to} (by delta)"),
             Self::Staged { to, made: Made::Whole } => write!(f, "Staged: {to} (whole file)"),
+            Self::Stopped(service) => write!(f, "Service Stop: {service}"),
+            Self::Started(service) => write!(f, "Service Start: {service}"),
+            Self::Scheduled(to) => write!(f, "File Overwrite at restart: {to}"),
             Self::BackedUp(to) => write!(f, "File Backup: {to}"),
             Self::Replaced { to, old, new } => {
                 write!(f, "File Overwrite: {to} {} -> {}", version(old), version(new))
@@ -64,6 +75,11 @@ impl fmt::Display for Event<'_> {
             Self::Ended(text) => write!(f, "*** {text} ***"),
         }
     }
+}
+
+/// Says that a run has done what it should to the files, and what keeps it from being brought to its end.
+pub(super) fn unfinished(error: &UpdateError) -> String {
+    format!("{}; run `recover` to complete services and records", chain::line(error))
 }
 
 /// Who is told of a run's events.
@@ -94,7 +110,8 @@ impl<'a> Recorder<'a> {
         match target.locate(self.host, log) {
             Ok(place) => self.log = Some(place.full),
             Err(error) => {
-                self.observer.tell(&Event::Warning(format!("{error}; the run goes on without a log")))
+                let error = chain::line(&error);
+                self.observer.tell(&Event::Warning(format!("{error}; the run goes on without a log")));
             }
         }
     }
@@ -112,6 +129,7 @@ impl<'a> Recorder<'a> {
         let failed = self.log.as_ref().and_then(|log| self.host.log(log, line).err());
         if let Some(error) = failed {
             self.log = None;
+            let error = chain::line(&error);
             self.observer.tell(&Event::Warning(format!("{error}; the run goes on without it")));
         }
     }

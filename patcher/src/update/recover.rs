@@ -1,13 +1,17 @@
 //! Recovery: brings a target to rest after a run that was interrupted, wherever it was.
 
+use super::UpdateError;
+use super::contention::Contention;
+use super::journal::Record;
 use super::recorder::{Event, Observer, Recorder};
 use super::run::{abandon, finish, remove_if_empty};
+use super::services;
 use super::state::{self, LOCK_NAME, Phase, Run, StateFolder};
 use super::target::TargetRoot;
-use super::undo::Undo;
-use super::{UpdateError, lock};
+use super::undo::{Undo, UndoError, digest_at};
 use crate::host::{Files, Host};
 use crate::name::UpdateId;
+use crate::timestamp::utc;
 
 /// What recovery did about one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +20,8 @@ pub struct Recovered {
     pub id: UpdateId,
     /// The run's number.
     pub run: u32,
+    /// How far the run had come, in words.
+    pub found: String,
     /// What was done.
     pub did: Remedy,
 }
@@ -27,8 +33,10 @@ pub enum Remedy {
     Discarded,
     /// Every file was put back as it was.
     RolledBack,
-    /// The run had come to its end; its receipt and clean-up were completed.
+    /// The run had come to its end; its services, receipt and clean-up were completed.
     Completed,
+    /// The system was restarted and replaced the files; the run was completed.
+    CompletedAfterRestart,
 }
 
 impl Remedy {
@@ -38,36 +46,97 @@ impl Remedy {
             Self::Discarded => "discarded",
             Self::RolledBack => "rolled-back",
             Self::Completed => "completed",
+            Self::CompletedAfterRestart => "completed-after-restart",
         }
     }
 
-    /// Returns what is to be done about a run that was interrupted.
-    fn of(run: &Run) -> Self {
-        match run.phase() {
-            Phase::Staging => Self::Discarded,
-            Phase::Open if !run.journal.touches_anything() => Self::Discarded,
-            Phase::Open | Phase::Undoing => Self::RolledBack,
-            Phase::Committed | Phase::RolledBack => Self::Completed,
-        }
+    /// Returns what is to be done about a run; nothing if it has come to its end, or awaits a restart.
+    fn of(files: &dyn Files, target: TargetRoot<'_>, run: &Run) -> Result<Option<Self>, UpdateError> {
+        Ok(match run.phase() {
+            Phase::Scheduled => match Awaited::of(files, target, run)? {
+                Awaited::Restart if run.is_interrupted() => Some(Self::Completed),
+                Awaited::Restart => None,
+                Awaited::Nothing => Some(Self::CompletedAfterRestart),
+                Awaited::InVain => Some(Self::RolledBack),
+            },
+            _ if !run.is_interrupted() => None,
+            Phase::Staging => Some(Self::Discarded),
+            Phase::Open if run.journal.touched() == 0 => Some(Self::Discarded),
+            Phase::Open | Phase::Undoing => Some(Self::RolledBack),
+            Phase::Committed | Phase::RolledBack => Some(Self::Completed),
+        })
     }
+}
+
+/// What a run that is scheduled for a restart waits for.
+enum Awaited {
+    /// The restart: every file is old, and its successor waits.
+    Restart,
+    /// Nothing more: every file is new.
+    Nothing,
+    /// What will not come: the restart replaced some files and not others.
+    InVain,
+}
+
+impl Awaited {
+    fn of(files: &dyn Files, target: TargetRoot<'_>, run: &Run) -> Result<Self, UpdateError> {
+        let steps = run.begin().map(|begin| begin.steps.as_slice()).unwrap_or_default();
+        let (mut waiting, mut replaced) = (0, 0);
+        for (number, step) in steps.iter().enumerate() {
+            let found = digest_at(files, &target.locate(files, &step.to)?)?;
+            if found == Some(step.new.sha256) {
+                replaced += 1;
+            } else if files.stat(&run.staged_file(number))?.is_some() {
+                waiting += 1;
+            }
+        }
+        Ok(match steps.len() {
+            all if waiting == all => Self::Restart,
+            all if replaced == all => Self::Nothing,
+            _ => Self::InVain,
+        })
+    }
+}
+
+/// Says how far a run had come.
+fn found(run: &Run) -> String {
+    let all = run.begin().map_or(0, |begin| begin.steps.len());
+    let stopped = run.journal.stopped();
+    let mut words = match run.phase() {
+        Phase::Staging => "files were being staged, none was touched".to_owned(),
+        Phase::Open if run.journal.touched() == 0 => {
+            "files were being backed up, none was touched".to_owned()
+        }
+        Phase::Open => format!("{} of {all} files were replaced or about to be", run.journal.touched()),
+        Phase::Scheduled => format!("{all} files were to be replaced at a restart"),
+        Phase::Committed => "every file was replaced, the records were not finished".to_owned(),
+        Phase::Undoing => format!("{} files were being put back", run.journal.touched()),
+        Phase::RolledBack => "every file was put back, the records were not finished".to_owned(),
+    };
+    if !stopped.is_empty() {
+        words.push_str(&format!("; stopped for it, or about to be: {}", stopped.join(", ")));
+    }
+    words
 }
 
 /// Returns the runs that were interrupted, or that another process is just now doing; and what recovery would do.
 pub fn interrupted(files: &dyn Files, target: TargetRoot<'_>) -> Result<Vec<Recovered>, UpdateError> {
-    let states = state::scan(files, target)?;
-    let all = states.iter().flat_map(|folder| folder.runs.iter().map(move |run| (folder, run)));
-    let describe = |(folder, run): (&StateFolder, &Run)| Recovered {
-        id: folder.id.clone(),
-        run: run.number,
-        did: Remedy::of(run),
-    };
-    Ok(all.filter(|(_, run)| run.is_interrupted()).map(describe).collect())
+    let mut runs = Vec::new();
+    for folder in state::scan(files, target)? {
+        for run in &folder.runs {
+            if let Some(did) = Remedy::of(files, target, run)? {
+                runs.push(Recovered { id: folder.id.clone(), run: run.number, found: found(run), did });
+            }
+        }
+    }
+    Ok(runs)
 }
 
 /// Finishes or undoes every interrupted run, newest first; where there is none, takes no lock and does nothing.
 pub fn recover(
     host: &dyn Host,
     target: TargetRoot<'_>,
+    contention: &Contention,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Recovered>, UpdateError> {
     // A lock that a killed run left behind is taken over and so removed.
@@ -75,23 +144,15 @@ pub fn recover(
     if interrupted(host, target)?.is_empty() && !left_lock {
         return Ok(Vec::new());
     }
-    let _held = lock(host, target)?;
+    let _held = contention.lock(host, target)?;
     let mut recorder = Recorder::new(host, observer);
     let mut recovered = Vec::new();
     for mut folder in state::scan(host, target)?.into_iter().rev() {
-        let interrupted: Vec<Run> = folder.runs.iter().filter(|run| run.is_interrupted()).cloned().collect();
-        for mut run in interrupted.into_iter().rev() {
-            let did = Remedy::of(&run);
-            recover_run(host, target, &folder, &mut run, did, &mut recorder).map_err(|source| match did {
-                // The files may be mixed, whatever kept them from being put back.
-                Remedy::RolledBack => UpdateError::NotRecovered {
-                    id: folder.id.clone(),
-                    backup: run.backup(),
-                    source: Box::new(source),
-                },
-                Remedy::Discarded | Remedy::Completed => source,
-            })?;
-            recovered.push(Recovered { id: folder.id.clone(), run: run.number, did });
+        for mut run in folder.runs.clone().into_iter().rev() {
+            let Some(did) = Remedy::of(host, target, &run)? else { continue };
+            let found = found(&run);
+            recover_run(host, target, &folder, &mut run, did, &mut recorder)?;
+            recovered.push(Recovered { id: folder.id.clone(), run: run.number, found, did });
             folder.put(run);
         }
         remove_if_empty(host, &folder.path)?;
@@ -107,16 +168,33 @@ fn recover_run(
     did: Remedy,
     recorder: &mut Recorder<'_>,
 ) -> Result<(), UpdateError> {
+    if run.begin().is_some() {
+        run.settle(host)?;
+    }
+    if let Some(begin) = run.begin().filter(|_| did != Remedy::Discarded) {
+        recorder.open_log(target, &begin.log);
+    }
     match did {
-        Remedy::Discarded => abandon(host, run)?,
+        Remedy::Discarded => abandon(host, run, recorder)?,
         Remedy::RolledBack => {
-            if let Some(begin) = run.begin() {
-                recorder.open_log(target, &begin.log);
-            }
-            Undo { host, target, folder }.run(run, "the run was interrupted", recorder)?;
+            let undo = Undo { host, target, folder };
+            undo.run(run, "the run was interrupted", recorder).map_err(|error| match error {
+                UndoError::Unfinished(source) => source,
+                // The files may be mixed, whatever kept them from being put back.
+                UndoError::Untouched(source) | UndoError::PutForward(source) | UndoError::Stuck(source) => {
+                    let (id, backup) = (folder.id.clone(), run.backup());
+                    UpdateError::NotRecovered { id, backup, source: Box::new(source) }
+                }
+            })?;
             recorder.tell(&Event::Ended(format!("Rollback Completed: {}", folder.id)));
         }
-        Remedy::Completed => finish(host, folder, run)?,
+        Remedy::Completed if run.phase() == Phase::Scheduled => services::restart(host, run, recorder)?,
+        Remedy::Completed => finish(host, folder, run, recorder)?,
+        Remedy::CompletedAfterRestart => {
+            run.record(host, Record::Commit { at: utc(host.now()) })?;
+            finish(host, folder, run, recorder)?;
+            recorder.tell(&Event::Ended(format!("Installation Completed: {}", folder.id)));
+        }
     }
     Ok(())
 }

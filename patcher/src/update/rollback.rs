@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::UpdateError;
+use super::contention::Contention;
 use super::journal::StepRecord;
-use super::recorder::{Event, Observer, Recorder};
+use super::recorder::{Event, Observer, Recorder, unfinished};
+use super::run::space_of;
 use super::state::{self, Run, StateFolder, files_left_by};
 use super::target::TargetRoot;
 use super::undo::{Undo, UndoError, changed, digest_at};
-use super::{UpdateError, lock};
 use crate::host::{Files, Host};
 use crate::name::UpdateId;
 
@@ -90,9 +92,7 @@ pub fn plan(
     id: Option<&UpdateId>,
 ) -> Result<RollbackPlan, RollbackError> {
     let states = state::scan(files, target)?;
-    let mut stack: Vec<(&StateFolder, &Run)> =
-        states.iter().flat_map(|folder| folder.committed().map(move |run| (folder, run))).collect();
-    stack.sort_by_key(|(_, run)| run.sequence());
+    let stack = state::stack(&states);
     let named = id.is_none_or(|id| stack.iter().any(|(folder, _)| folder.id == *id));
     let Some((top, _)) = stack.last().filter(|_| named) else {
         let what =
@@ -109,6 +109,7 @@ pub fn plan(
     let runs: Vec<Run> = stack.iter().rev().take(on_top).rev().map(|(_, run)| (*run).clone()).collect();
     let files_of_runs = files_left_by(&runs);
     check(files, target, top, &runs, &files_of_runs)?;
+    check_space(files, target, &files_of_runs)?;
     Ok(RollbackPlan { folder: (*top).clone(), runs, files: files_of_runs })
 }
 
@@ -142,15 +143,30 @@ fn check(
     if stale.is_empty() { Ok(()) } else { Err(RollbackError::Stale { id: folder.id.clone(), files: stale }) }
 }
 
+/// Refuses where the volume has no room for the old files beside the new ones, and for these once more in case that
+/// the rollback fails.
+fn check_space(
+    files: &dyn Files,
+    target: TargetRoot<'_>,
+    files_of_runs: &[StepRecord],
+) -> Result<(), UpdateError> {
+    let needed = space_of(files_of_runs.iter());
+    match files.volume(target.path())?.free.filter(|free| *free < needed) {
+        None => Ok(()),
+        Some(free) => Err(UpdateError::NoSpace { folder: target.path().to_owned(), free, needed }),
+    }
+}
+
 /// Rolls back the runs of an update that are on top, newest first, as one transaction each.
 pub fn rollback(
     host: &dyn Host,
     target: TargetRoot<'_>,
     id: Option<&UpdateId>,
+    contention: &Contention,
     observer: &mut dyn Observer,
 ) -> Result<RollbackPlan, RollbackError> {
     plan(host, target, id)?;
-    let _held = lock(host, target)?;
+    let _held = contention.lock(host, target)?;
     // Decided again now that nobody else can change it.
     let planned = plan(host, target, id)?;
     let mut recorder = Recorder::new(host, observer);
@@ -161,15 +177,20 @@ pub fn rollback(
             recorder.open_log(target, &begin.log);
         }
         let undo = Undo { host, target, folder: &folder };
-        undo.run(&mut run, "asked by the user", &mut recorder).map_err(|error| match error {
-            UndoError::Untouched(source) | UndoError::PutForward(source) => {
-                RollbackError::StillInstalled { id: folder.id.clone(), source }
+        let id = folder.id.clone();
+        match undo.run(&mut run, "asked by the user", &mut recorder) {
+            Ok(()) => folder.put(run),
+            Err(UndoError::Untouched(source) | UndoError::PutForward(source)) => {
+                return Err(RollbackError::StillInstalled { id, source });
             }
-            UndoError::Stuck(source) => {
-                RollbackError::Stuck { id: folder.id.clone(), backup: run.backup(), source }
+            Err(UndoError::Stuck(source)) => {
+                return Err(RollbackError::Stuck { id, backup: run.backup(), source });
             }
-        })?;
-        folder.put(run);
+            Err(UndoError::Unfinished(source)) => {
+                recorder.tell(&Event::Warning(unfinished(&source)));
+                folder.put(run);
+            }
+        }
     }
     recorder.tell(&Event::Ended(format!("Rollback Completed: {}", planned.folder.id)));
     Ok(planned)

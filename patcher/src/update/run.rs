@@ -2,37 +2,61 @@
 
 use std::path::{Path, PathBuf};
 
-use super::UpdateError;
-use super::journal::Record;
+use super::journal::{Record, StepRecord};
 use super::receipt::{MAX_RECEIPT, Receipt};
-use super::state::{RECEIPT_NAME, Run, StateFolder};
+use super::recorder::Recorder;
+use super::state::{Phase, RECEIPT_NAME, Run, StateFolder};
+use super::{UpdateError, services};
 use crate::bundle::manifest::MAX_MEMBER;
 use crate::digest::Digest;
 use crate::host::{Attributes, Host, HostError, Kind};
 
 impl Run {
     /// Adds a record to the journal; durable when it returns.
+    ///
+    /// Where it fails the record may stand there all the same, whole, and be believed by recovery: it is cut off
+    /// again, as far as that can be done.
     pub(super) fn record(&mut self, host: &dyn Host, record: Record) -> Result<(), UpdateError> {
         let (at, line) = self.journal.line(&record)?;
-        host.append(&self.journal_path(), at, line.as_bytes())?;
+        if let Err(error) = host.append(&self.journal_path(), at, line.as_bytes()) {
+            // The first error is the one to tell.
+            drop(host.append(&self.journal_path(), at, b""));
+            return Err(error.into());
+        }
         Ok(self.journal.written(record, &line)?)
+    }
+
+    /// Makes what was read of the journal durable: the run that wrote it may have been killed before it synced it.
+    pub(super) fn settle(&self, host: &dyn Host) -> Result<(), HostError> {
+        host.append(&self.journal_path(), self.journal.end(), b"")?;
+        host.sync_folder(&self.path)
     }
 
     /// Removes the staged files and their folder, if they are there.
     pub(super) fn remove_stage(&mut self, host: &dyn Host) -> Result<(), HostError> {
-        if host.stat(&self.stage())?.is_some() {
-            remove_tree(host, &self.stage())?;
+        if self.phase() == Phase::Scheduled && host.stat(&self.stage())?.is_some() {
+            // All at once: a restart in the midst of removing them would put the others in place.
+            host.rename(&self.stage(), &self.cancelled())?;
             host.sync_folder(&self.path)?;
+        }
+        for folder in [self.stage(), self.cancelled()] {
+            if host.stat(&folder)?.is_some() {
+                remove_tree(host, &folder)?;
+                host.sync_folder(&self.path)?;
+            }
         }
         self.staged = false;
         Ok(())
     }
 }
 
-/// Removes what a run left that touched nothing, and the update's folder if nothing else is in it.
+/// Starts what a run had stopped that touched nothing, removes what it left, and the update's folder if nothing
+/// else is in it.
 ///
-/// The journal goes first: what is left of the run without it is seen as never begun, and removed as well.
-pub(super) fn abandon(host: &dyn Host, run: &Run) -> Result<(), HostError> {
+/// The journal goes first: what is left of the run without it is seen as never begun, and removed as well. It
+/// stays, for recovery, where a service does not start.
+pub(super) fn abandon(host: &dyn Host, run: &Run, recorder: &mut Recorder<'_>) -> Result<(), HostError> {
+    services::start(host, run, recorder)?;
     if host.stat(&run.journal_path())?.is_some() {
         host.remove_file(&run.journal_path())?;
         host.sync_folder(&run.path)?;
@@ -60,8 +84,19 @@ pub(super) fn remove_if_empty(host: &dyn Host, folder: &Path) -> Result<(), Host
     }
 }
 
-/// Makes receipt and stage agree with the journals of a run that has ended: the last thing every run does.
-pub(super) fn finish(host: &dyn Host, folder: &StateFolder, run: &mut Run) -> Result<(), UpdateError> {
+/// Starts what a run had stopped, and makes receipt and stage agree with its journal: the last thing every run does.
+pub(super) fn finish(
+    host: &dyn Host,
+    folder: &StateFolder,
+    run: &mut Run,
+    recorder: &mut Recorder<'_>,
+) -> Result<(), UpdateError> {
+    // The product is waited for; the records are not.
+    let restarted = services::restart(host, run, recorder);
+    tidy(host, folder, run).and(restarted)
+}
+
+fn tidy(host: &dyn Host, folder: &StateFolder, run: &mut Run) -> Result<(), UpdateError> {
     let mut folder = folder.clone();
     folder.put(run.clone());
     let receipt_path = folder.path.join(RECEIPT_NAME);
@@ -122,6 +157,21 @@ pub(super) fn write_over(
     host.write_new(path, bytes, attributes)
 }
 
+/// Tells how much space files of these sizes need, with their entries and the records of the run, at most.
+pub(super) fn space_for(sizes: impl Iterator<Item = u64>) -> u64 {
+    /// What a file takes beyond its size: the rest of its last block, its inode, its part of folders and journal.
+    const FILE: u64 = 8 << 10;
+    /// Journal, receipt, log, folders.
+    const RECORDS: u64 = 32 << 10;
+    sizes.fold(RECORDS, |sum, size| sum.saturating_add(size).saturating_add(FILE))
+}
+
+/// Tells how much space a run needs that puts the new files of these steps beside the target and the old ones
+/// into a backup, or the other way round.
+pub(super) fn space_of<'r>(steps: impl Iterator<Item = &'r StepRecord>) -> u64 {
+    space_for(steps.flat_map(|step| [step.new.size].into_iter().chain(step.old.as_ref().map(|old| old.size))))
+}
+
 /// Writes a new file and reads it back: a mount may say that it wrote what it did not.
 pub(super) fn write_checked(
     host: &dyn Host,
@@ -130,10 +180,11 @@ pub(super) fn write_checked(
     attributes: &Attributes,
 ) -> Result<(), UpdateError> {
     host.write_new(path, bytes, attributes)?;
-    let (found, wanted) = (Digest::of(&host.read(path, MAX_MEMBER)?), Digest::of(bytes));
-    if found == wanted {
+    let read = host.read(path, MAX_MEMBER)?;
+    if read == bytes {
         return Ok(());
     }
+    let (found, wanted) = (Digest::of(&read), Digest::of(bytes));
     Err(UpdateError::Unwritten { path: path.to_owned(), found, wanted })
 }
 

@@ -7,6 +7,7 @@
 //!     journal               what was done, line by line
 //!     backup/Bin/i386/...   the old files, as they were, under their own names
 //!     stage/                new files until they are renamed into place; gone after the run
+//!     cancelled/            what was staged for a restart that is not to use it any more; as soon gone
 //! $NtUninstall.lock         while a run holds the target
 //! ```
 //!
@@ -58,7 +59,7 @@ pub enum StateError {
 }
 
 /// The records of one update.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateFolder {
     /// The update.
     pub id: UpdateId,
@@ -69,7 +70,7 @@ pub struct StateFolder {
 }
 
 /// The records of one run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// Its folder.
     pub path: PathBuf,
@@ -85,6 +86,11 @@ impl StateFolder {
     /// Returns where an update keeps its records.
     pub fn path_of(target: TargetRoot<'_>, id: &UpdateId) -> PathBuf {
         target.path().join(format!("{RESERVED_PREFIX}{id}$"))
+    }
+
+    /// Tells whether something of it is left to finish or undo, as far as its records tell.
+    pub fn is_interrupted(&self) -> bool {
+        self.runs.iter().any(Run::is_interrupted)
     }
 
     /// Returns what the newest committed run says; none if the update is not installed.
@@ -148,11 +154,12 @@ impl Run {
         self.begin().map_or(0, |begin| begin.sequence)
     }
 
-    /// Tells whether something is left to finish or undo.
+    /// Tells whether something is left to finish or undo, as far as its records tell.
     pub fn is_interrupted(&self) -> bool {
         match self.phase() {
             Phase::Staging | Phase::Open | Phase::Undoing => true,
-            Phase::Committed | Phase::RolledBack => self.staged,
+            Phase::Scheduled => !self.journal.stopped().is_empty(),
+            Phase::Committed | Phase::RolledBack => self.staged || !self.journal.stopped().is_empty(),
         }
     }
 
@@ -164,6 +171,11 @@ impl Run {
     /// Returns the folder of its staged files.
     pub fn stage(&self) -> PathBuf {
         self.path.join("stage")
+    }
+
+    /// Returns where staged files are moved to at once that shall not be put in place by a restart any more.
+    pub fn cancelled(&self) -> PathBuf {
+        self.path.join("cancelled")
     }
 
     /// Returns where a step's new file waits.
@@ -180,6 +192,37 @@ impl Run {
     pub fn backup_file(&self, path: &TargetPath) -> PathBuf {
         self.backup().join(path.as_str())
     }
+}
+
+/// Returns the runs that stand, or will after a restart, over all updates in the order in which they were done.
+pub fn stack(states: &[StateFolder]) -> Vec<(&StateFolder, &Run)> {
+    let stands = |run: &&Run| matches!(run.phase(), Phase::Committed | Phase::Scheduled);
+    let mut stack: Vec<(&StateFolder, &Run)> = states
+        .iter()
+        .flat_map(|folder| folder.runs.iter().filter(stands).map(move |run| (folder, run)))
+        .collect();
+    stack.sort_by_key(|(_, run)| run.sequence());
+    stack
+}
+
+/// Returns whose each file is that updates put there: the update of the last run that stands, and the file.
+///
+/// By the folded path of the file. What a run has scheduled for a restart is not there yet.
+pub fn owners(states: &[StateFolder]) -> BTreeMap<String, (&UpdateId, &StepRecord)> {
+    let mut owners = BTreeMap::new();
+    for (folder, run) in stack(states).into_iter().filter(|(_, run)| run.phase() == Phase::Committed) {
+        for step in run.begin().into_iter().flat_map(|begin| &begin.steps) {
+            owners.insert(step.to.folded(), (&folder.id, step));
+        }
+    }
+    owners
+}
+
+/// Returns the installed update that takes the place of this one, if there is one.
+pub fn superseding<'s>(states: &'s [StateFolder], id: &UpdateId) -> Option<&'s UpdateId> {
+    let supersedes =
+        |state: &&StateFolder| state.installed().is_some_and(|begin| begin.supersedes.contains(id));
+    states.iter().find(supersedes).map(|state| &state.id)
 }
 
 /// Returns the files of runs, given oldest first: each as the newest of them left it, and as the oldest found it.
@@ -216,11 +259,14 @@ pub fn scan(files: &dyn Files, target: TargetRoot<'_>) -> Result<Vec<StateFolder
     Ok(states)
 }
 
-fn read_run(files: &dyn Files, path: PathBuf, number: u32) -> Result<Run, StateError> {
+/// Reads the records of one run.
+pub(super) fn read_run(files: &dyn Files, path: PathBuf, number: u32) -> Result<Run, StateError> {
     let mut run = Run { path, number, journal: Journal::default(), staged: false };
-    if files.stat(&run.stage())?.is_some() {
-        require_folder(files, &run.stage())?;
-        run.staged = true;
+    for folder in [run.stage(), run.cancelled()] {
+        if files.stat(&folder)?.is_some() {
+            require_folder(files, &folder)?;
+            run.staged = true;
+        }
     }
     if files.stat(&run.backup())?.is_some() {
         require_folder(files, &run.backup())?;

@@ -15,6 +15,8 @@ pub struct UpdateStatus {
     pub id: UpdateId,
     /// Whether it is installed.
     pub condition: Condition,
+    /// The installed update that takes its place, if there is one.
+    pub superseded_by: Option<UpdateId>,
     /// The run that tells most of it: the newest committed one, else the last one.
     pub run: Run,
     /// Its files as they are now; none unless it is installed.
@@ -30,6 +32,8 @@ pub enum Condition {
     RolledBack,
     /// A run was interrupted or is going on.
     Interrupted,
+    /// A run waits for a restart of the system to replace its files.
+    AwaitsRestart,
 }
 
 impl Condition {
@@ -39,6 +43,7 @@ impl Condition {
             Self::Installed => "installed",
             Self::RolledBack => "rolled-back",
             Self::Interrupted => "interrupted",
+            Self::AwaitsRestart => "awaits-restart",
         }
     }
 }
@@ -46,6 +51,8 @@ impl Condition {
 /// A file of an installed update as it is now.
 #[derive(Clone, Debug)]
 pub struct FileStatus {
+    /// The update that put the file there last, if it is another one.
+    pub replaced_by: Option<UpdateId>,
     /// What the run did.
     pub step: StepRecord,
     /// What is there now; none if nothing is.
@@ -58,6 +65,7 @@ impl FileStatus {
         match &self.present {
             None => "missing",
             Some(present) if present.sha256 == self.step.new.sha256 => "as-installed",
+            Some(_) if self.replaced_by.is_some() => "replaced-by-later",
             Some(present) if self.step.old.as_ref().is_some_and(|old| old.sha256 == present.sha256) => "old",
             Some(present) if present.version.is_some() && present.version > self.step.new.version => "newer",
             Some(_) => "changed",
@@ -68,22 +76,34 @@ impl FileStatus {
 /// Reads the records in the target and looks at every file they name.
 pub fn status(files: &dyn Files, target: TargetRoot<'_>) -> Result<Vec<UpdateStatus>, UpdateError> {
     let mut updates = Vec::new();
-    for folder in state::scan(files, target)? {
-        let Some(run) = telling_run(&folder) else { continue };
+    let states = state::scan(files, target)?;
+    let owners = state::owners(&states);
+    for folder in &states {
+        let Some(run) = telling_run(folder) else { continue };
+        let awaits_restart = folder.runs.iter().any(|run| run.phase() == Phase::Scheduled);
         let condition = match run.phase() {
-            _ if folder.runs.iter().any(Run::is_interrupted) => Condition::Interrupted,
+            _ if folder.is_interrupted() => Condition::Interrupted,
+            _ if awaits_restart => Condition::AwaitsRestart,
             Phase::Committed => Condition::Installed,
             Phase::RolledBack => Condition::RolledBack,
-            Phase::Staging | Phase::Open | Phase::Undoing => Condition::Interrupted,
+            Phase::Staging | Phase::Open | Phase::Scheduled | Phase::Undoing => Condition::Interrupted,
         };
         let mut statuses = Vec::new();
         if condition == Condition::Installed {
             for step in folder.installed_files() {
                 let present = Present::at(files, &target.locate(files, &step.to)?)?;
-                statuses.push(FileStatus { step, present });
+                let owner = owners.get(&step.to.folded()).map(|(owner, _)| *owner);
+                let replaced_by = owner.filter(|owner| **owner != folder.id).cloned();
+                statuses.push(FileStatus { step, present, replaced_by });
             }
         }
-        updates.push(UpdateStatus { id: folder.id.clone(), condition, run: run.clone(), files: statuses });
+        updates.push(UpdateStatus {
+            id: folder.id.clone(),
+            condition,
+            superseded_by: state::superseding(&states, &folder.id).cloned(),
+            run: run.clone(),
+            files: statuses,
+        });
     }
     Ok(updates)
 }

@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::UpdateError;
 use super::facts::Present;
-use super::journal::{Record, StepRecord};
+use super::journal::{Begin, Record, ServiceRecord, StepRecord};
 use super::recorder::{Event, Recorder};
 use super::run::{ensure_folder, finish, write_over};
-use super::state::{Phase, Run, StateFolder};
+use super::state::{self, Phase, Run, StateFolder};
 use super::target::{Place, TargetRoot};
+use super::{UpdateError, services};
 use crate::bundle::manifest::MAX_MEMBER;
+use crate::chain;
 use crate::digest::Digest;
-use crate::host::{Attributes, Files, Host};
+use crate::host::{Attributes, Files, Host, HostError, ServiceState};
 use crate::timestamp::utc;
 
 /// What is to be done to one file so that it is as before the run.
@@ -45,6 +46,8 @@ pub(super) enum UndoError {
     PutForward(UpdateError),
     /// It failed half-way. It can be done again.
     Stuck(UpdateError),
+    /// Every file is as before the run; services and records lag behind. Recovery completes them.
+    Unfinished(UpdateError),
 }
 
 /// An undo of a run.
@@ -70,38 +73,66 @@ impl Undo<'_> {
     ) -> Result<(), UndoError> {
         let Some(begin) = run.begin().cloned() else { return Ok(()) };
         let committed = run.phase() == Phase::Committed;
-        let mut prepared = self.prepare(run, &begin.steps, committed);
-        if prepared.is_ok() && run.phase() != Phase::Undoing {
-            let record = Record::Undo { at: utc(self.host.now()), reason: reason.to_owned() };
-            prepared = run.record(self.host, record).and(prepared);
-        }
-        let restorations = prepared.map_err(|error| {
+        let prepared = self.prepare(run, &begin.steps, committed).and_then(|restorations| {
+            let found = self.look_at_services(run, &begin)?;
+            self.record(run, reason, &found)?;
+            Ok((restorations, found))
+        });
+        let (restorations, found) = prepared.map_err(|error| {
             if committed {
                 // What was staged for it goes again; what cannot go now, recovery removes.
                 drop(run.remove_stage(self.host));
             }
-            UndoError::Untouched(error)
+            match self.is_as_recorded(run) {
+                true => UndoError::Untouched(error),
+                false => UndoError::Stuck(error),
+            }
         })?;
         recorder.tell(&Event::UndoStarted(format!("{} ({reason})", begin.id)));
-        let swapped = self.swap(run, &restorations, recorder).or_else(|error| {
-            recorder.tell(&Event::Warning(format!("{error}; trying once more")));
+        let swapped = self.swap(run, &found, &restorations, recorder).or_else(|error| {
+            recorder.tell(&Event::Warning(format!("{}; trying once more", chain::line(&error))));
             let remaining = self.prepare(run, &begin.steps, false)?;
-            self.swap(run, &remaining, recorder)
+            self.swap(run, &found, &remaining, recorder)
         });
         match swapped.and_then(|()| self.require_old(run, &begin.steps)) {
-            Ok(()) => {
-                // The files are what counts; records that lag behind are completed by recovery.
-                if let Err(error) = self.end(run) {
-                    recorder.tell(&Event::Warning(format!("{error}; run `recover` to complete the records")));
-                }
-                Ok(())
-            }
-            Err(error) if committed => match self.put_forward(run, &restorations) {
+            Ok(()) => self.end(run, recorder).map_err(UndoError::Unfinished),
+            Err(error) if committed => match self.put_forward(run, &restorations, recorder) {
                 Ok(()) => Err(UndoError::PutForward(error)),
                 Err(_) => Err(UndoError::Stuck(error)),
             },
             Err(error) => Err(UndoError::Stuck(error)),
         }
+    }
+
+    /// Looks what the run's services are; one that was stopped for the run, and not started since, counts as running.
+    fn look_at_services(&self, run: &Run, begin: &Begin) -> Result<Vec<ServiceRecord>, HostError> {
+        let names = begin.services.iter().map(|record| record.service.as_str());
+        let mut found = services::look(self.host, names)?;
+        let stopped = run.journal.stopped();
+        for record in found.iter_mut().filter(|record| stopped.contains(&record.service.as_str())) {
+            record.was = ServiceState::Running;
+        }
+        Ok(found)
+    }
+
+    /// Records that everything is about to be put back; again only where more services run than an undo had found
+    /// that was interrupted.
+    fn record(&self, run: &mut Run, reason: &str, found: &[ServiceRecord]) -> Result<(), UpdateError> {
+        let stopped = run.journal.stopped();
+        let is_known = |record: &ServiceRecord| {
+            record.was == ServiceState::Stopped || stopped.contains(&record.service.as_str())
+        };
+        if run.phase() == Phase::Undoing && found.iter().all(is_known) {
+            return Ok(());
+        }
+        let (at, reason) = (utc(self.host.now()), reason.to_owned());
+        run.record(self.host, Record::Undo { at, reason, services: found.to_vec() })
+    }
+
+    /// Tells whether the journal on the disk says what this run takes it to say, and no more.
+    fn is_as_recorded(&self, run: &Run) -> bool {
+        state::read_run(self.host, run.path.clone(), run.number)
+            .is_ok_and(|there| there.phase() == run.phase())
     }
 
     /// Tells whether every file is as before the run.
@@ -117,7 +148,7 @@ impl Undo<'_> {
         keep: bool,
     ) -> Result<Vec<Restoration<'r>>, UpdateError> {
         let restorations = self.examine(run, steps)?;
-        if run.phase() == Phase::Open {
+        if matches!(run.phase(), Phase::Open | Phase::Scheduled) {
             // New files that are not in place yet are not wanted any more; the space may be.
             run.remove_stage(self.host)?;
         }
@@ -154,10 +185,12 @@ impl Undo<'_> {
             let place = self.target.locate(self.host, &step.to)?;
             let found = digest_at(self.host, &place)?;
             let old = step.old.as_ref().map(|old| old.sha256);
-            if found == old {
+            if found == old && !self.lost_its_protection(run, step, &place)? {
                 continue;
             }
-            match found.filter(|found| *found != step.new.sha256 && !known.contains(found)) {
+            let is_foreign =
+                |found: &Digest| Some(*found) != old && *found != step.new.sha256 && !known.contains(found);
+            match found.filter(is_foreign) {
                 Some(other) => {
                     let wanted = [Some(step.new.sha256), old];
                     foreign.push(
@@ -170,13 +203,23 @@ impl Undo<'_> {
         if foreign.is_empty() { Ok(restorations) } else { Err(UpdateError::Foreign(foreign)) }
     }
 
-    /// Renames the old files into place and removes those that were added, newest first.
+    /// Tells whether an old file that was read-only is no more: where that has to be lifted to replace it, the run may
+    /// have been killed before it did.
+    fn lost_its_protection(&self, run: &Run, step: &StepRecord, place: &Place) -> Result<bool, HostError> {
+        let Some(there) = place.stat else { return Ok(false) };
+        let backup = self.host.stat(&run.backup_file(&step.to))?;
+        Ok(backup.is_some_and(|backup| backup.read_only) && !there.read_only)
+    }
+
+    /// Stops services, renames the old files into place and removes those that were added, newest first.
     fn swap(
         &self,
         run: &Run,
+        services: &[ServiceRecord],
         restorations: &[Restoration<'_>],
         recorder: &mut Recorder<'_>,
     ) -> Result<(), UpdateError> {
+        services::stop(self.host, services, recorder)?;
         for restoration in restorations.iter().rev() {
             let Restoration { step, place, .. } = restoration;
             if step.old.is_some() {
@@ -192,7 +235,12 @@ impl Undo<'_> {
     }
 
     /// Undoes a failed undo: renames the kept new files into place again and records that the run stands.
-    fn put_forward(&self, run: &mut Run, restorations: &[Restoration<'_>]) -> Result<(), UpdateError> {
+    fn put_forward(
+        &self,
+        run: &mut Run,
+        restorations: &[Restoration<'_>],
+        recorder: &mut Recorder<'_>,
+    ) -> Result<(), UpdateError> {
         for restoration in restorations {
             let place = self.target.locate(self.host, &restoration.step.to)?;
             if restoration.found.is_some() && digest_at(self.host, &place)? != restoration.found {
@@ -201,7 +249,7 @@ impl Undo<'_> {
             }
         }
         run.record(self.host, Record::Commit { at: utc(self.host.now()) })?;
-        finish(self.host, self.folder, run)
+        finish(self.host, self.folder, run, recorder)
     }
 
     /// Requires that every file that was touched is, durably, as before the run.
@@ -220,9 +268,9 @@ impl Undo<'_> {
     }
 
     /// Records that everything is as before, and cleans up.
-    fn end(&self, run: &mut Run) -> Result<(), UpdateError> {
+    fn end(&self, run: &mut Run, recorder: &mut Recorder<'_>) -> Result<(), UpdateError> {
         run.record(self.host, Record::RolledBack { at: utc(self.host.now()) })?;
-        finish(self.host, self.folder, run)
+        finish(self.host, self.folder, run, recorder)
     }
 }
 

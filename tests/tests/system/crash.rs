@@ -1,285 +1,151 @@
-//! Crashes and failures at every effect of apply, rollback and recovery: exactly old or exactly new.
+//! Crashes, losses of power and failures at every step of apply and rollback: exactly old or exactly new.
 //!
-//! Runs on files in memory, where a kill keeps what was done before it. (Power loss is another model.)
+//! Runs in memory (`qfe_tests::crash`); the sweeps interrupt every recovery as well. The histories explored are
+//! counted in the output: `cargo test --package qfe-tests --test system -- --nocapture crash`.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::cell::{Cell, RefCell};
+use std::path::Path;
 
-use qfe_patcher::host::{Fault, Faulty, Host, Memory};
-use qfe_patcher::update::apply::{Apply, ApplyError};
-use qfe_patcher::update::plan::{Request, Services, UnknownFiles, decide};
-use qfe_patcher::update::recover::recover;
-use qfe_patcher::update::rollback::{RollbackError, rollback};
-use qfe_patcher::update::target::TargetRoot;
-use qfe_patcher::update::{Event, Observer, facts};
+use qfe_patcher::host::{Fault, Memory};
+use qfe_patcher::update::apply::{Applied, ApplyError};
+use qfe_patcher::update::recover::Remedy;
+use qfe_patcher::update::rollback::RollbackError;
+use qfe_tests::crash::explore::{Depth, ERRORS};
+use qfe_tests::crash::machine::{Product, ROOT, file, run_apply, run_recover, run_rollback};
+use qfe_tests::crash::{servers, stories};
 use qfe_tests::samples::tiny;
 
-const ROOT: &str = "/sms";
-const PLATFORMS: [&str; 2] = ["i386", "alpha"];
-const KILLS: [Fault; 2] = [Fault::KillBefore, Fault::KillAfter];
-const FAILURES: [Fault; 3] = [
-    Fault::Fail(io::ErrorKind::StorageFull),
-    Fault::Fail(io::ErrorKind::PermissionDenied),
-    Fault::Fail(io::ErrorKind::Other),
-];
-
-struct Silent;
-
-impl Observer for Silent {
-    fn tell(&mut self, _event: &Event<'_>) {}
-}
-
-fn server(platform: &str) -> Memory {
-    let memory = Memory::new(Path::new(ROOT));
-    for (name, bytes) in &tiny().old {
-        memory.put(&PathBuf::from(format!("{ROOT}/Bin/{platform}/{name}")), bytes);
+fn explore(platform: &str) {
+    let mut histories = 0;
+    for story in stories(platform) {
+        let explored = story.explore(Depth::Run);
+        explored.tell(&story.name);
+        histories += explored.histories;
     }
-    memory.put(&PathBuf::from(format!("{ROOT}/LOGS/sms.log")), b"log");
-    memory
-}
-
-/// Returns the product's files by name: what must be all old or all new.
-fn product(memory: &Memory) -> BTreeMap<String, Vec<u8>> {
-    let files = memory.files().into_iter().filter(|(path, _)| path.starts_with(format!("{ROOT}/Bin")));
-    files.map(|(path, bytes)| (path.file_name().unwrap().to_string_lossy().into_owned(), bytes)).collect()
-}
-
-fn old() -> BTreeMap<String, Vec<u8>> {
-    tiny().old.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.clone())).collect()
-}
-
-fn new() -> BTreeMap<String, Vec<u8>> {
-    tiny().new.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.clone())).collect()
-}
-
-fn run_apply(host: &dyn Host) -> Result<(), ApplyError> {
-    let target = TargetRoot::open(host, Path::new(ROOT)).unwrap();
-    let mut bundle = tiny().open();
-    let request = Request {
-        role: "site-server".parse().unwrap(),
-        platform: None,
-        assumed_build: Some(1380),
-        unknown: UnknownFiles::Refuse,
-        services: Services::None,
-    };
-    let facts = facts::gather(host, target, bundle.manifest(), &request.role).unwrap();
-    let plan = decide(bundle.manifest(), &facts, &request).unwrap();
-    let apply = Apply { target, bundle: &mut bundle, request: &request, plan: &plan, source: "T1.zip" };
-    apply.run(host, &mut Silent)
-}
-
-fn run_rollback(host: &dyn Host) -> Result<(), RollbackError> {
-    let target = TargetRoot::open(host, Path::new(ROOT)).unwrap();
-    rollback(host, target, None, &mut Silent).map(drop)
-}
-
-fn run_recover(host: &dyn Host) -> bool {
-    let target = TargetRoot::open(host, Path::new(ROOT)).unwrap();
-    recover(host, target, &mut Silent).is_ok()
-}
-
-/// Starts from a copy whose lock is free, as after the death of its holder.
-fn reboot(memory: &Memory) -> Memory {
-    let fresh = Memory::new(Path::new(ROOT));
-    for (path, bytes) in memory.files() {
-        fresh.put(&path, &bytes);
-    }
-    for folder in memory.folders() {
-        fresh.put_folder(&folder);
-    }
-    fresh
-}
-
-/// Recovers, and requires that the product is then as `allowed` says and that a second recovery does nothing.
-#[track_caller]
-fn comes_to_rest(memory: &Memory, allowed: &[BTreeMap<String, Vec<u8>>], story: &str) {
-    let memory = reboot(memory);
-    assert!(run_recover(&memory), "{story}: recovery failed");
-    assert!(allowed.contains(&product(&memory)), "{story}: neither old nor new");
-    let rest = memory.files();
-    let second = Faulty::new(&memory, None);
-    assert!(run_recover(&second), "{story}: second recovery failed");
-    assert!(second.effects().is_empty(), "{story}: second recovery did {:?}", second.effects());
-    assert_eq!(memory.files(), rest, "{story}");
-    assert!(
-        !memory.files().keys().any(|path| path.to_string_lossy().contains("/stage")),
-        "{story}: stage left"
-    );
-}
-
-/// Kills `run` at every effect, and the recovery that follows at every effect of its own.
-fn kill_everywhere(start: &Memory, run: &dyn Fn(&dyn Host), allowed: &[BTreeMap<String, Vec<u8>>]) -> usize {
-    let whole = start.clone();
-    let count = {
-        let counting = Faulty::new(&whole, None);
-        run(&counting);
-        counting.effects().len()
-    };
-    let mut states = 0;
-    for at in 0..count {
-        for kill in KILLS {
-            let memory = reboot(start);
-            run(&Faulty::new(&memory, Some((at, kill))));
-            comes_to_rest(&memory, allowed, &format!("{kill:?} at {at}"));
-            states += 1;
-            for again in 0.. {
-                let rebooted = reboot(&memory);
-                let dying = Faulty::new(&rebooted, Some((again, kill)));
-                run_recover(&dying);
-                if dying.effects().len() <= again {
-                    break;
-                }
-                comes_to_rest(&rebooted, allowed, &format!("{kill:?} at {at}, then at {again} of recovery"));
-                states += 1;
-            }
-        }
-    }
-    states
+    println!("{platform}: {histories} histories in all");
+    assert!(histories > 50_000, "{histories}");
 }
 
 #[test]
-fn a_kill_at_any_effect_of_apply_leaves_old_or_new() {
-    for platform in PLATFORMS {
-        let states = kill_everywhere(&server(platform), &|host| drop(run_apply(host)), &[old(), new()]);
-        println!("{platform}: {states} states of apply and recovery explored");
-        assert!(states > 1000);
-    }
+fn an_interrupted_run_on_intel_ends_old_or_new() {
+    explore("i386");
 }
 
 #[test]
-fn a_kill_at_any_effect_of_rollback_leaves_old_or_new() {
-    for platform in PLATFORMS {
-        let updated = server(platform);
-        run_apply(&updated).unwrap();
-        let states = kill_everywhere(&updated, &|host| drop(run_rollback(host)), &[old(), new()]);
-        println!("{platform}: {states} states of rollback and recovery explored");
-        assert!(states > 500);
-    }
+fn an_interrupted_run_on_alpha_ends_old_or_new() {
+    explore("alpha");
 }
 
-#[test]
-fn a_kill_at_any_effect_of_undoing_two_runs_of_one_update_can_be_finished() {
-    let healed = server("i386");
-    run_apply(&healed).unwrap();
-    let path = Path::new("/sms/Bin/i386/One.ini");
-    let mut damaged = new();
-    damaged.insert("One.ini".to_owned(), b"damaged".to_vec());
-    healed.put(path, b"damaged");
-    run_apply(&healed).unwrap();
-    assert_eq!(product(&healed), new());
-    let states = kill_everywhere(&healed, &|host| drop(run_rollback(host)), &[old(), damaged, new()]);
-    println!("{states} states of undoing two runs explored");
-    for at in 0.. {
-        let memory = reboot(&healed);
-        let dying = Faulty::new(&memory, Some((at, Fault::KillAfter)));
-        drop(run_rollback(&dying));
-        if dying.effects().len() <= at {
-            break;
-        }
-        let memory = reboot(&memory);
-        assert!(run_recover(&memory), "killed at {at}");
-        drop(run_rollback(&memory));
-        assert_eq!(product(&memory), old(), "killed at {at}, recovered, rolled back again");
-    }
-}
-
-#[test]
-fn a_failure_at_any_effect_of_apply_is_undone_at_once_or_did_no_harm() {
-    let count = {
-        let memory = server("i386");
-        let counting = Faulty::new(&memory, None);
-        run_apply(&counting).unwrap();
-        counting.effects().len()
-    };
-    for at in 0..count {
-        for fault in FAILURES {
-            let memory = server("i386");
-            let faulty = Faulty::new(&memory, Some((at, fault)));
-            let story = format!("{fault:?} at {at}");
-            match run_apply(&faulty) {
-                Ok(()) => assert_eq!(product(&memory), new(), "{story}"),
-                Err(ApplyError::Unchanged(_) | ApplyError::RolledBack { .. }) => {
-                    assert_eq!(product(&memory), old(), "{story}");
-                }
-                Err(error) => panic!("{story}: {error}"),
-            }
-            comes_to_rest(&memory, &[old(), new()], &story);
-        }
-    }
-}
-
-#[test]
-fn a_failure_at_any_effect_of_rollback_leaves_all_old_or_all_new() {
-    let updated = server("alpha");
-    run_apply(&updated).unwrap();
-    let count = {
-        let memory = reboot(&updated);
-        let counting = Faulty::new(&memory, None);
-        run_rollback(&counting).unwrap();
-        counting.effects().len()
-    };
-    for at in 0..count {
-        for fault in FAILURES {
-            let memory = reboot(&updated);
-            let story = format!("{fault:?} at {at}");
-            match run_rollback(&Faulty::new(&memory, Some((at, fault)))) {
-                Ok(()) => assert_eq!(product(&memory), old(), "{story}"),
-                Err(RollbackError::Unchanged(_) | RollbackError::StillInstalled { .. }) => {
-                    assert_eq!(product(&memory), new(), "{story}");
-                }
-                Err(error) => panic!("{story}: {error}"),
-            }
-            comes_to_rest(&memory, &[old(), new()], &story);
-        }
-    }
-}
-
-#[test]
-fn a_failure_before_a_file_is_touched_leaves_at_most_the_log() {
-    let start = server("alpha");
-    let mut unchanged = 0;
-    for fault in FAILURES {
+/// Lets one step fail after another, and judges what the run says of it by what it left.
+fn fail_everywhere(start: &Memory, run: impl Fn(&Memory), judge: impl Fn(&Memory, &str)) -> usize {
+    let mut failures = 0;
+    for error in ERRORS {
         for at in 0.. {
-            let memory = reboot(&start);
-            let faulty = Faulty::new(&memory, Some((at, fault)));
-            let result = run_apply(&faulty);
-            if faulty.effects().len() <= at {
+            let machine = start.next_process(&[(at, Fault::Fail(error))]);
+            run(&machine);
+            if machine.steps().len() <= at {
                 break;
             }
-            if let Err(ApplyError::Unchanged(_)) = result {
-                let mut files = memory.files();
-                files.remove(Path::new("/sms/LOGS/T1.log"));
-                assert_eq!(files, start.files(), "{fault:?} at {at}");
-                assert_eq!(memory.folders(), start.folders(), "{fault:?} at {at}");
-                unchanged += 1;
-            }
+            judge(&machine, &format!("{error:?} at {at}"));
+            failures += 1;
         }
     }
-    println!("{unchanged} failures left nothing behind");
-    assert!(unchanged > 50);
+    failures
+}
+
+#[test]
+fn an_apply_that_fails_says_truly_what_it_left() {
+    let [old, new, _] = servers("i386").map(|machine| Product::of(&machine));
+    let [start, ..] = servers("i386");
+    let result = RefCell::new(None);
+    let judge = |machine: &Memory, story: &str| match result.take().unwrap() {
+        Ok(Applied::Now) => assert_eq!(Product::of(machine).files(), new.files(), "{story}"),
+        Err(ApplyError::Unchanged(_) | ApplyError::RolledBack { .. }) => {
+            assert_eq!(Product::of(machine).files(), old.files(), "{story}");
+        }
+        other => panic!("{story}: {other:?}"),
+    };
+    let run = |machine: &Memory| drop(result.replace(Some(run_apply(machine, tiny()))));
+    println!("{} failures judged", fail_everywhere(&start, run, judge));
+}
+
+#[test]
+fn a_rollback_that_fails_says_truly_what_it_left() {
+    let [old, new, _] = servers("alpha").map(|machine| Product::of(&machine));
+    let [_, start, _] = servers("alpha");
+    let result = RefCell::new(None);
+    let judge = |machine: &Memory, story: &str| match result.take().unwrap() {
+        Ok(()) => assert_eq!(Product::of(machine).files(), old.files(), "{story}"),
+        Err(RollbackError::Unchanged(_) | RollbackError::StillInstalled { .. }) => {
+            assert_eq!(Product::of(machine).files(), new.files(), "{story}");
+        }
+        other => panic!("{story}: {other:?}"),
+    };
+    let run = |machine: &Memory| drop(result.replace(Some(run_rollback(machine))));
+    println!("{} failures judged", fail_everywhere(&start, run, judge));
+}
+
+#[test]
+fn an_apply_that_fails_before_a_file_is_touched_leaves_at_most_the_log() {
+    let [start, ..] = servers("alpha");
+    let before = start.tree();
+    let unchanged = Cell::new(0);
+    let result = RefCell::new(None);
+    let judge = |machine: &Memory, story: &str| {
+        if let Some(Err(ApplyError::Unchanged(_))) = result.take() {
+            let mut tree = machine.tree();
+            tree.remove(Path::new("/sms/LOGS/T1.log"));
+            assert_eq!(tree, before, "{story}");
+            unchanged.set(unchanged.get() + 1);
+        }
+    };
+    let run = |machine: &Memory| drop(result.replace(Some(run_apply(machine, tiny()))));
+    fail_everywhere(&start, run, judge);
+    assert!(unchanged.get() > 100, "{}", unchanged.get());
+}
+
+#[test]
+fn files_in_use_are_all_replaced_at_the_restart_and_none_before() {
+    let [old, new, _] = servers("i386");
+    let machine = old.next_process(&[]);
+    machine.hold_open(Some(&file("i386", "Two.ini")));
+    assert_eq!(run_apply(&machine, tiny()).unwrap(), Applied::AtRestart);
+    assert_eq!(Product::of(&machine), Product::of(&old), "nothing is replaced, services run again");
+    assert!(run_recover(&machine).unwrap().is_empty(), "there is nothing to recover while it waits");
+    let restarted = machine.restarted();
+    assert_eq!(run_recover(&restarted).unwrap()[0].did, Remedy::CompletedAfterRestart);
+    assert_eq!(Product::of(&restarted), Product::of(&new));
+    run_rollback(&restarted).unwrap();
+    assert_eq!(Product::of(&restarted), Product::of(&old));
+
+    run_rollback(&machine).unwrap();
+    let restarted = machine.restarted();
+    assert_eq!(Product::of(&restarted), Product::of(&old), "what was taken back is not replaced");
+    assert!(run_recover(&restarted).unwrap().is_empty());
 }
 
 #[test]
 fn effects_come_in_the_order_of_the_journals_invariants() {
-    let memory = server("i386");
-    let observed = Faulty::new(&memory, None);
-    run_apply(&observed).unwrap();
-    let effects = observed.effects();
-    let position = |part: &str| effects.iter().position(|effect| effect.contains(part)).unwrap();
-    let last = |part: &str| effects.iter().rposition(|effect| effect.contains(part)).unwrap();
-    let target = format!("rename {ROOT}/Bin/");
-    let first_rename = position(&target);
-    let appends: Vec<usize> = (0..effects.len()).filter(|at| effects[*at].starts_with("append")).collect();
-    assert!(
-        last(&format!("write-new {ROOT}/$NtUninstallT1$/0001/stage/000")) < appends[0],
-        "staged before begin"
-    );
-    assert!(last("/backup/") < appends[1], "backups are durable before the first intent");
-    assert!(appends[1] < first_rename, "an intent is durable before the target is touched");
-    for (at, effect) in effects.iter().enumerate().filter(|(_, effect)| effect.starts_with(&target)) {
-        assert!(effects[at - 1].starts_with("append"), "no intent before {effect}");
-        assert!(effects[at + 1].starts_with("sync-folder"), "no sync after {effect}");
+    let [machine, ..] = servers("i386");
+    let machine = machine.next_process(&[]);
+    run_apply(&machine, tiny()).unwrap();
+    let steps = machine.steps();
+    let first = |part: &str| steps.iter().position(|step| step.contains(part)).unwrap();
+    let last = |part: &str| steps.iter().rposition(|step| step.contains(part)).unwrap();
+    let replaced = format!("rename {ROOT}/Bin/");
+    let is_record = |step: &String| step.starts_with("sync ") && step.ends_with("/journal");
+    let records: Vec<usize> = (0..steps.len()).filter(|at| is_record(&steps[*at])).collect();
+    assert!(last("sync /sms/$NtUninstallT1$/0001/stage/000") < records[0], "staged before begin");
+    assert!(records[0] < first("stop "), "what services were is durable before they are stopped");
+    assert!(last("stop ") < first("create /sms/$NtUninstallT1$/0001/backup/"), "stopped before the backup");
+    assert!(last("sync-folder /sms/$NtUninstallT1$/0001/backup/") < records[1], "backups before an intent");
+    assert!(records[1] < first(&replaced), "an intent before its file is touched");
+    for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.starts_with(&replaced)) {
+        assert!(is_record(&steps[at - 1]), "no intent before {step}");
+        assert!(steps[at + 1].starts_with("sync-folder"), "no sync after {step}");
     }
-    assert!(effects[..*appends.last().unwrap()].iter().filter(|e| e.starts_with("remove")).count() == 0);
+    let commit = records[records.len() - 2];
+    assert!(commit < first("start "), "services run again once the update stands");
+    assert!(last("start ") < *records.last().unwrap(), "that they run is recorded afterwards");
+    assert!(!steps[..commit].iter().any(|step| step.starts_with("remove")), "nothing is removed before");
 }

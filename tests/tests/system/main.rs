@@ -3,12 +3,15 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a broken test may panic, and tests tell what they explored or skipped"
 )]
 
 mod bad_input;
 mod crash;
 mod end_to_end;
+mod golden;
 mod help;
 mod images;
 mod interoperation;
+mod undo_stack;

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{
-    Decision, Finding, FindingKind, Plan, Reason, Request, Services, Step, UnknownFiles, version_text,
-};
-use crate::bundle::manifest::{FileEntry, Gate, InstallEntry, Manifest, RoleEntry, ServiceEntry, Verb};
-use crate::digest::Digest;
+use super::file::{decide_file, wrong_machine};
+use super::{Decision, Finding, FindingKind, Plan, Request, Services, Step};
+use crate::bundle::manifest::{Gate, Manifest, RoleEntry, ServiceEntry};
 use crate::name::Role;
 use crate::platform::Platform;
-use crate::update::facts::{Facts, FileFact, Present};
-use crate::update::state::{Phase, StateFolder};
+use crate::update::facts::{Facts, FileFact};
+use crate::update::run::space_for;
+use crate::update::state::{Phase, StateFolder, superseding};
 
 /// Decides what to do, or returns everything that forbids it.
 pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<Plan, Vec<Finding>> {
@@ -28,6 +27,8 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
         }
     };
     let steps = decide_steps(manifest, facts, request, platform, &mut findings);
+    findings.extend(superseded_finding(manifest, facts, &steps));
+    findings.extend(space_finding(facts, &steps));
     if !findings.is_empty() {
         findings.sort_by_key(|finding| finding.kind);
         return Err(findings);
@@ -37,8 +38,12 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
     } else {
         (Vec::new(), Vec::new())
     };
-    let notes = notes(manifest, &steps, request);
-    Ok(Plan { role: request.role.clone(), platform, steps, notes, before, after })
+    let services = match request.services {
+        Services::Controlled => role.services.clone(),
+        Services::None | Services::Manual => Vec::new(),
+    };
+    let notes = notes(manifest, facts, &steps, request);
+    Ok(Plan { role: request.role.clone(), platform, steps, services, notes, before, after })
 }
 
 fn unknown_role(manifest: &Manifest, role: &Role) -> Finding {
@@ -67,15 +72,18 @@ fn build_findings(manifest: &Manifest, request: &Request) -> Vec<Finding> {
     }]
 }
 
-fn list<T: fmt::Display>(values: &[T]) -> String {
+/// Joins values by "or".
+pub(super) fn list<T: fmt::Display>(values: &[T]) -> String {
     values.iter().map(T::to_string).collect::<Vec<_>>().join(" or ")
 }
 
-/// Finds missing prerequisites and newer revisions.
+/// Finds missing prerequisites, newer revisions, and runs that await a restart.
 fn order_findings(manifest: &Manifest, facts: &Facts) -> Vec<Finding> {
     let installed: Vec<&StateFolder> =
         facts.states.iter().filter(|state| state.installed().is_some()).collect();
-    let missing = manifest.requires.iter().filter(|id| !installed.iter().any(|state| state.id == **id));
+    let missing = manifest.requires.iter().filter(|id| {
+        !installed.iter().any(|state| state.id == **id) && superseding(&facts.states, id).is_none()
+    });
     let mut findings: Vec<Finding> = missing
         .map(|id| Finding {
             kind: FindingKind::WrongTarget,
@@ -95,7 +103,42 @@ fn order_findings(manifest: &Manifest, facts: &Facts) -> Vec<Finding> {
             remedy: "use the newer bundle, or roll the installed one back first".to_owned(),
         });
     }
+    let scheduled =
+        facts.states.iter().filter(|state| state.runs.iter().any(|run| run.phase() == Phase::Scheduled));
+    findings.extend(scheduled.map(|state| Finding {
+        kind: FindingKind::AwaitsRestart,
+        subject: "updates under way".to_owned(),
+        found: format!("{}, whose files are replaced at the next restart", state.id),
+        wanted: "none".to_owned(),
+        remedy: format!("restart the machine, or take {} back by `rollback`", state.id),
+    }));
     findings
+}
+
+/// Refuses to put files there of an update whose place another one has taken.
+fn superseded_finding(manifest: &Manifest, facts: &Facts, steps: &[Step]) -> Option<Finding> {
+    let by = superseding(&facts.states, &manifest.id).filter(|_| steps.iter().any(Step::is_change))?;
+    Some(Finding {
+        kind: FindingKind::WrongTarget,
+        subject: format!("updates that supersede {}", manifest.id),
+        found: format!("{by} is installed"),
+        wanted: "none".to_owned(),
+        remedy: format!("to repair files apply {by} again; to go back roll {by} back first"),
+    })
+}
+
+/// Refuses where the volume has no room for the new files beside the old ones and their backup.
+fn space_finding(facts: &Facts, steps: &[Step]) -> Option<Finding> {
+    let sizes = |step: &Step| [step.file.size].into_iter().chain(step.present.as_ref().map(|old| old.size));
+    let needed = space_for(steps.iter().filter(|step| step.is_change()).flat_map(sizes));
+    let free = facts.volume.free.filter(|free| *free < needed && steps.iter().any(Step::is_change))?;
+    Some(Finding {
+        kind: FindingKind::NoSpace,
+        subject: "free space on the volume of the target".to_owned(),
+        found: format!("{free} bytes"),
+        wanted: format!("{needed} bytes, for the new files and a backup of the old ones"),
+        remedy: "free space there; nothing was written".to_owned(),
+    })
 }
 
 /// Decides the platform by what the user says and by the machine of the files that are there.
@@ -212,134 +255,11 @@ fn decide_steps(
     steps
 }
 
-fn decide_file(
-    manifest: &Manifest,
-    facts: &Facts,
-    request: &Request,
-    fact: &FileFact,
-    entry: &FileEntry,
-    install: &InstallEntry,
-) -> Result<Decision, Finding> {
-    let subject = fact.place.path.to_string();
-    let Some(present) = &fact.present else {
-        return match install.verb {
-            Verb::ReplaceFile => Ok(Decision::AbsentNotWanted),
-            Verb::AddFile if !fact.place.missing.is_empty() => Err(Finding {
-                kind: FindingKind::WrongTarget,
-                subject,
-                found: format!(
-                    "no folder {}",
-                    fact.place
-                        .missing
-                        .iter()
-                        .map(|p| p.display().to_string())
-                        .next_back()
-                        .unwrap_or_default()
-                ),
-                wanted: "the folder of an installed product".to_owned(),
-                remedy: "check --target and --platform; a folder is never made by an update".to_owned(),
-            }),
-            Verb::AddFile => possible(manifest, entry, None, subject, Reason::Absent),
-        };
-    };
-    if present.machine.is_some_and(|machine| machine != entry.platform.machine()) {
-        return Err(wrong_machine(fact, entry.platform));
-    }
-    if present.sha256 == entry.sha256 {
-        return Ok(Decision::AlreadyCurrent);
-    }
-    if let (Some(found), Some(wanted)) = (present.version, entry.version)
-        && found > wanted
-    {
-        return Ok(Decision::NewerOnTarget);
-    }
-    let old = Some(present.sha256);
-    if let Some(baseline) = entry.baselines.iter().find(|baseline| baseline.sha256 == present.sha256) {
-        return possible(manifest, entry, old, subject, Reason::Baseline(baseline.name.clone()));
-    }
-    if installed_before(manifest, facts, fact, entry) {
-        return possible(manifest, entry, old, subject, Reason::Damaged);
-    }
-    if present.version.is_some() && present.version == entry.version {
-        return Ok(Decision::SameVersion);
-    }
-    if request.unknown == UnknownFiles::Replace {
-        return possible(manifest, entry, old, subject, Reason::Unknown);
-    }
-    Err(unknown_old_file(entry, present, subject))
-}
-
-fn wrong_machine(fact: &FileFact, wanted: Platform) -> Finding {
-    let machine = fact.present.as_ref().and_then(|present| present.machine);
-    Finding {
-        kind: FindingKind::WrongPlatform,
-        subject: fact.place.path.to_string(),
-        found: machine.map_or_else(|| "no image".to_owned(), |machine| format!("a file for {machine}")),
-        wanted: format!("a file for {}", wanted.machine()),
-        remedy: "check --platform, and how this file came here".to_owned(),
-    }
-}
-
-fn unknown_old_file(entry: &FileEntry, present: &Present, subject: String) -> Finding {
-    let known: Vec<String> = entry
-        .baselines
-        .iter()
-        .map(|b| format!("{} ({})", version_text(b.version), b.sha256.prefix()))
-        .collect();
-    let known = if known.is_empty() { "no old file is known".to_owned() } else { known.join(" or ") };
-    let version = version_text(present.version);
-    Finding {
-        kind: FindingKind::UnknownOldFile,
-        subject,
-        found: format!("{version}, {} bytes, digest {}", present.size, present.sha256.prefix()),
-        wanted: format!("{} or later, or a known old file: {known}", version_text(entry.version)),
-        remedy: format!(
-            "it may be another language, a private fix or damaged; to replace it all the same (a backup is kept) use \
-             --replace-unknown{}, or ask the release engineer for a bundle with this file as baseline",
-            if entry.member.is_some() { "" } else { " and the complete bundle, this one is lean" }
-        ),
-    }
-}
-
-/// Takes the decision to install if the bundle can make the file from what is there.
-fn possible(
-    manifest: &Manifest,
-    entry: &FileEntry,
-    old: Option<Digest>,
-    subject: String,
-    reason: Reason,
-) -> Result<Decision, Finding> {
-    if manifest.can_make(entry, old) {
-        return Ok(Decision::Install(reason));
-    }
-    Err(Finding {
-        kind: FindingKind::UnknownOldFile,
-        subject,
-        found: old.map_or_else(|| "no file".to_owned(), |old| format!("a file with digest {}", old.prefix())),
-        wanted: list(
-            &entry
-                .baselines
-                .iter()
-                .map(|b| format!("{} ({})", b.name, b.sha256.prefix()))
-                .collect::<Vec<_>>(),
-        ),
-        remedy: "this lean bundle only knows those old files; use the complete bundle".to_owned(),
-    })
-}
-
-/// Tells whether this update put exactly this new file there before.
-fn installed_before(manifest: &Manifest, facts: &Facts, fact: &FileFact, entry: &FileEntry) -> bool {
-    facts.states.iter().filter(|state| state.id == manifest.id).flat_map(|state| &state.runs).any(|run| {
-        let path = fact.place.path.folded();
-        run.phase() == Phase::Committed
-            && run.begin().is_some_and(|begin| {
-                begin.steps.iter().any(|step| step.to.folded() == path && step.new.sha256 == entry.sha256)
-            })
-    })
-}
-
-fn notes(manifest: &Manifest, steps: &[Step], request: &Request) -> Vec<String> {
+fn notes(manifest: &Manifest, facts: &Facts, steps: &[Step], request: &Request) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
+    if let Some(by) = superseding(&facts.states, &manifest.id) {
+        notes.push(format!("{} is superseded by {by}, which is installed", manifest.id));
+    }
     for gate in &manifest.gates {
         match gate {
             Gate::RegistryBuild { .. } if request.assumed_build.is_some() => {}

@@ -13,6 +13,10 @@ pub enum FindingKind {
     WrongTarget,
     /// An old file that no baseline knows.
     UnknownOldFile,
+    /// A run waits for a restart of the system.
+    AwaitsRestart,
+    /// The volume has too little space.
+    NoSpace,
 }
 
 impl FindingKind {
@@ -23,6 +27,8 @@ impl FindingKind {
             Self::Downgrade => "downgrade",
             Self::WrongTarget => "wrong-target",
             Self::UnknownOldFile => "unknown-old-file",
+            Self::AwaitsRestart => "awaits-restart",
+            Self::NoSpace => "no-space",
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Decision, FindingKind, Reason, Request, Services, UnknownFiles, decide};
 use crate::bundle::manifest::Manifest;
 use crate::digest::Digest;
-use crate::host::Memory;
+use crate::host::{Memory, Volume};
 use crate::platform::{Machine, Platform};
 use crate::update::facts::{Facts, FileFact, Present};
 use crate::update::target::TargetRoot;
@@ -76,8 +76,13 @@ fn facts(i386: Option<Present>, alpha: Option<Present>) -> Facts {
         file,
         place: target.locate(&memory, &format!("Bin/{platform}/Ccm.dll").parse().unwrap()).unwrap(),
         present,
+        volume: Some(1),
     };
-    Facts { files: vec![fact(0, Platform::I386, i386), fact(1, Platform::Alpha, alpha)], states: Vec::new() }
+    Facts {
+        files: vec![fact(0, Platform::I386, i386), fact(1, Platform::Alpha, alpha)],
+        states: Vec::new(),
+        volume: Volume { id: Some(1), free: None },
+    }
 }
 
 fn intel(bytes: &[u8], version: &str) -> Facts {
@@ -183,4 +188,40 @@ fn manual_steps_stop_in_order_and_start_in_reverse() {
     let none = Request { services: Services::None, ..request() };
     let plan = decide(&manifest("add-file", false), &intel(b"old", "2.0.1380.1000"), &none).unwrap();
     assert!(!plan.before.iter().chain(&plan.after).any(|step| step.contains("service")));
+}
+
+#[test]
+fn a_volume_without_room_for_new_files_and_backup_is_refused_with_both_numbers() {
+    let mut facts = intel(b"old", "2.0.1380.1000");
+    facts.volume.free = Some(40_000);
+    let findings = decide(&manifest("add-file", false), &facts, &request()).unwrap_err();
+    assert_eq!(findings[0].kind, FindingKind::NoSpace);
+    assert!(
+        findings[0].found.contains("40000") && findings[0].wanted.starts_with("49158 bytes"),
+        "{findings:?}"
+    );
+    facts.volume.free = Some(49_158);
+    assert!(decide(&manifest("add-file", false), &facts, &request()).is_ok());
+    facts.files[0].present = Some(present(b"new", Machine::I386, "2.0.1380.1125"));
+    facts.volume.free = Some(0);
+    assert!(decide(&manifest("add-file", false), &facts, &request()).is_ok(), "nothing is to be written");
+}
+
+#[test]
+fn a_folder_on_another_volume_is_refused_before_anything_is_touched() {
+    let mut facts = intel(b"old", "2.0.1380.1000");
+    facts.files[0].volume = Some(2);
+    let findings = decide(&manifest("add-file", false), &facts, &request()).unwrap_err();
+    assert_eq!(findings[0].kind, FindingKind::WrongTarget);
+    assert!(findings[0].found.contains("another volume"), "{findings:?}");
+}
+
+#[test]
+fn services_are_the_runs_own_only_where_it_controls_them() {
+    let facts = intel(b"old", "2.0.1380.1000");
+    for (services, count) in [(Services::None, 0), (Services::Manual, 0), (Services::Controlled, 2)] {
+        let plan = decide(&manifest("add-file", false), &facts, &Request { services, ..request() }).unwrap();
+        assert_eq!(plan.services.len(), count, "{services:?}");
+        assert_eq!(plan.before.iter().any(|step| step.contains("stop")), services == Services::Manual);
+    }
 }

@@ -1,0 +1,67 @@
+//! Others at the target: the lock that keeps other runs away, and the wait for files that are in use.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::UpdateError;
+use super::state::LOCK_NAME;
+use super::target::TargetRoot;
+use crate::host::{ForeignLock, Host, HostError, Lock};
+
+/// Between two looks at what is waited for.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// How a run deals with others at the target.
+#[derive(Clone, Copy, Debug)]
+pub struct Contention {
+    /// How long it waits for another run to end, and for files to be let go.
+    pub patience: Duration,
+    /// What it does about a lock of another machine that may be dead.
+    pub foreign_lock: ForeignLock,
+    /// What it does about files that stay in use.
+    pub in_use: InUse,
+}
+
+/// What is done about files that stay in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InUse {
+    /// The run is refused.
+    Refuse,
+    /// All files are replaced at the next start of the system.
+    Schedule,
+}
+
+impl Contention {
+    /// Takes the one lock of a target.
+    pub(super) fn lock(&self, host: &dyn Host, target: TargetRoot<'_>) -> Result<Box<dyn Lock>, UpdateError> {
+        let path = target.path().join(LOCK_NAME);
+        let is_held = |result: &Result<_, HostError>| matches!(result, Err(HostError::Held { .. }));
+        Ok(self.wait(host, || host.lock(&path, self.foreign_lock), is_held)?)
+    }
+
+    /// Waits until nobody keeps any of the files from being replaced, or tells who does.
+    pub(super) fn wait_for(&self, host: &dyn Host, files: &[PathBuf]) -> Result<(), HostError> {
+        let is_in_use = |result: &Result<_, HostError>| matches!(result, Err(HostError::InUse { .. }));
+        self.wait(host, || files.iter().try_for_each(|path| require_free(host, path)), is_in_use)
+    }
+
+    /// Tries again as long as `goes_on` says so and patience lasts.
+    fn wait<T>(&self, host: &dyn Host, attempt: impl Fn() -> T, goes_on: impl Fn(&T) -> bool) -> T {
+        let mut waited = Duration::ZERO;
+        loop {
+            let result = attempt();
+            if !goes_on(&result) || waited >= self.patience {
+                return result;
+            }
+            host.pause(INTERVAL);
+            waited += INTERVAL;
+        }
+    }
+}
+
+fn require_free(host: &dyn Host, path: &Path) -> Result<(), HostError> {
+    match host.in_use(path)? {
+        None => Ok(()),
+        Some(holder) => Err(HostError::InUse { path: path.to_owned(), holder }),
+    }
+}
