@@ -11,4 +11,6 @@
 pub mod crash;
 pub mod programs;
 pub mod samples;
+#[cfg(target_os = "linux")]
+pub mod share;
 pub mod tree;

@@ -1,7 +1,8 @@
-//! Size, memory and CPU of both programs on the Q252717 sample: `cargo measure`.
+//! Size, memory and CPU of both programs on the Q252717 sample, and on an update of 36 MB: `cargo measure`.
 //!
-//! Prints the table of the README. Applying is held against copying the same files with a backup by hand
-//! (`cp -p` and `sync`), run in turns with it. Medians of several runs; CPU is user and system time.
+//! Prints the tables of the README. Applying is held against copying the same files with a backup by hand
+//! (`cp -p` and `sync`), and the large update against a script that decodes the same deltas, too; run in turns with
+//! it. Medians of several runs; CPU is user and system time.
 #![expect(clippy::print_stdout, reason = "it prints a table")]
 
 #[cfg(unix)]
@@ -125,6 +126,115 @@ mod unix {
             row(&format!("apply of the lean bundle, {platform}"), median(lean));
             row(&format!("copy with backup by hand, {platform}"), median(by_hand));
         }
+        measure_large(scratch.path());
+    }
+
+    /// The sizes of the large update: those of Q324204, 15 files of which two have 11 and 4 MB.
+    const LARGE: [usize; 15] = [
+        11_803_408, 4_263_936, 2_400_000, 2_200_000, 2_000_000, 1_900_000, 1_800_000, 1_700_000, 1_600_000,
+        1_500_000, 1_400_000, 1_200_000, 1_000_000, 800_000, 700_000,
+    ];
+
+    /// Measures the cost of the transaction on an update of 36 MB for one platform, from its deltas.
+    fn measure_large(scratch: &Path) {
+        let update = scratch.join("large");
+        let [old, new] = ["baseline", "update"].map(|tree| update.join(tree).join("i386"));
+        write_large(&scratch.join("samples/Q252717"), &old, &new);
+        let recipe = "id = 'LARGE'\ntitle = 'Fifteen files'\nrevision = 1\nproduct = 'Systems Management Server 2.0'\n\
+                      builds = [1380]\n[payload]\ni386 = 'update/i386'\n[[baseline]]\nname = 'old'\n\
+                      i386 = 'baseline/i386'\n";
+        fs::write(update.join("update.toml"), recipe).expect("a file can be written");
+        let bundle = scratch.join("LARGE.zip");
+        let args = args![
+            "build",
+            update.join("update.toml"),
+            "--key",
+            scratch.join("k"),
+            "--output",
+            bundle,
+            "--lean"
+        ];
+        builder(args).succeeds();
+        let deltas = update.join("deltas");
+        fs::create_dir_all(&deltas).expect("a folder can be made");
+        for number in 0..LARGE.len() {
+            let name = large_name(number);
+            builder(args![
+                "delta",
+                old.join(&name),
+                new.join(&name),
+                "--output",
+                deltas.join(&name),
+                "--codec",
+                "bsdiff"
+            ])
+            .succeeds();
+        }
+        let (mut ours, mut by_script) = (Vec::new(), Vec::new());
+        for _ in 0..RUNS {
+            large_server(scratch, &old);
+            ours.push(cost(&apply_args(scratch, "LARGE.zip")));
+            large_server(scratch, &old);
+            by_script.push(cost(&script_args(scratch, &deltas)));
+        }
+        let (ours, by_script) = (median(ours), median(by_script));
+        println!(
+            "\n| update of {} files, {} bytes | CPU | elapsed | peak memory |\n|---|---|---|---|",
+            LARGE.len(),
+            LARGE.iter().sum::<usize>()
+        );
+        row("apply", ours);
+        row("script: decode, back up, write, sync", by_script);
+        println!(
+            "| ratio | {:.2} | {:.2} | |",
+            ours.cpu_ms / by_script.cpu_ms,
+            ours.elapsed_ms / by_script.elapsed_ms
+        );
+    }
+
+    fn large_name(number: usize) -> String {
+        format!("File{number:02}.bin")
+    }
+
+    /// Writes files of these sizes whose old and new contents are those of the sample's, one after the other.
+    fn write_large(sample: &Path, old: &Path, new: &Path) {
+        let read = |tree: &str| {
+            tree::read(&sample.join(tree)).into_values().map(|(bytes, _)| bytes).collect::<Vec<_>>()
+        };
+        let (olds, news) = (read("baseline"), read("update"));
+        for folder in [old, new] {
+            fs::create_dir_all(folder).expect("a folder can be made");
+        }
+        for (number, size) in LARGE.into_iter().enumerate() {
+            for (folder, files) in [(old, &olds), (new, &news)] {
+                let parts = files.iter().cycle().skip(number);
+                // A counter in every part keeps them from being the same.
+                let bytes: Vec<u8> = parts
+                    .enumerate()
+                    .flat_map(|(part, bytes)| {
+                        (part * 31 + number).to_le_bytes().into_iter().chain(bytes.iter().copied())
+                    })
+                    .take(size)
+                    .collect();
+                fs::write(folder.join(large_name(number)), bytes).expect("a file can be written");
+            }
+        }
+    }
+
+    fn large_server(scratch: &Path, old: &Path) {
+        let server = scratch.join("server");
+        drop(fs::remove_dir_all(&server));
+        tree::copy(old, &server.join("Bin/i386"));
+        Command::new("sync").status().expect("sync runs");
+    }
+
+    /// What does the same as an apply without its journal: decode, back up, write, sync.
+    fn script_args(scratch: &Path, deltas: &Path) -> Vec<OsString> {
+        let script = "mkdir \"$1/backup\" && for delta in \"$2\"/*; do file=${delta##*/}; \
+                      cp -p \"$1/Bin/i386/$file\" \"$1/backup\" && sync \"$1/backup/$file\" && \
+                      \"$3\" delta \"$1/Bin/i386/$file\" \"$delta\" --output \"$1/new\" -q && sync \"$1/new\" && \
+                      mv \"$1/new\" \"$1/Bin/i386/$file\" || exit 1; done; sync \"$1/Bin/i386\" \"$1/backup\"";
+        args!["sh", "-c", script, "sh", scratch.join("server"), deltas, program("qfe-patcher")].to_vec()
     }
 
     fn server(scratch: &Path, platform: &str) {
@@ -140,7 +250,11 @@ mod unix {
 
     fn apply(scratch: &Path, platform: &str, bundle: &str) -> Cost {
         server(scratch, platform);
-        cost(&args![
+        cost(&apply_args(scratch, bundle))
+    }
+
+    fn apply_args(scratch: &Path, bundle: &str) -> Vec<OsString> {
+        args![
             program("qfe-patcher"),
             "apply",
             scratch.join(bundle),
@@ -154,7 +268,8 @@ mod unix {
             "none",
             "--assume-build",
             "1380"
-        ])
+        ]
+        .to_vec()
     }
 
     /// What the article asks of an admin, with the files extracted before and every copy synced.
