@@ -122,6 +122,13 @@ pub enum UpdateError {
     Foreign(Vec<String>),
 }
 
+impl UpdateError {
+    /// Tells whether another run at the target is the reason.
+    fn is_busy(&self) -> bool {
+        matches!(self, Self::Overtaken | Self::Host(HostError::Held { .. }))
+    }
+}
+
 impl From<FactsError> for UpdateError {
     fn from(error: FactsError) -> Self {
         match error {

@@ -27,8 +27,8 @@ use crate::update::target::TargetRoot;
 /// Finishes an interrupted run first, then checks everything, then changes everything or nothing. The old files
 /// are kept in the target's folder `$NtUninstall...$`.
 ///
-/// JSON: command, outcome ("changed", "already-current", or of a dry run "would-change"), code, id, revision, target, role, platform, dry_run,
-/// assumed_build, signers, recovered (each: id, run, did), files (each: path, decision, found_version, found_sha256,
+/// JSON: command, outcome ("changed", "already-current", "awaits-restart", or of a dry run "would-change"), code, id, revision, target,
+/// role, platform, dry_run, assumed_build, signers, recovered (each: id, run, found, did), files (each: path, decision, found_version, found_sha256,
 /// wanted_version), notes, before, after. A refusal or failure, of any command: command, outcome ("refused" or "failed"),
 /// code, error, causes, findings (each: kind, subject, found, wanted, remedy), hints.
 #[derive(clap::Args, Debug)]
@@ -105,6 +105,10 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
     let mut bundle = verify::open(&args.bundle, keys)?;
     let manifest = bundle.manifest().clone();
     let services = services(args, manifest.role(&role))?;
+    if args.on_restart && !cfg!(windows) {
+        return Err(bad_command("--on-restart: only Windows replaces files at its restart")
+            .hint("leave it out: on this system files are replaced though they are in use"));
+    }
     check_gates(args, &manifest)?;
     let unknown = if args.replace_unknown { UnknownFiles::Replace } else { UnknownFiles::Refuse };
     let request =
@@ -149,12 +153,15 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
                     "{}: files are in use; all {changes} will be replaced when the machine restarts",
                     manifest.id
                 ));
+                console
+                    .result("  restart it, then run `recover`; `rollback` before the restart takes it back");
             }
         }
+        let when = if code == ExitCode::Success { "now" } else { "after the restart" };
         for step in &plan.after {
-            console.result(format!("  now by hand: {step}"));
+            console.result(format!("  {when} by hand: {step}"));
         }
-        "changed"
+        if code == ExitCode::Success { "changed" } else { "awaits-restart" }
     };
     let json = json!({
         "command": "apply",

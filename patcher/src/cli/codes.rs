@@ -100,7 +100,10 @@ fn hint(code: ExitCode) -> Option<&'static str> {
         ExitCode::AccessDenied => {
             "run as a user who may write there; a read-only share or disk must be made writable"
         }
-        ExitCode::InUse => "close the console and stop the services that use the file, then run again",
+        ExitCode::InUse => {
+            "close the console and stop the services that use the file, then run again; --wait SECONDS waits longer, \
+             --on-restart (Windows) has all files replaced at the restart"
+        }
         ExitCode::DiskFull => {
             "free space on the target's volume: an update needs the size of its files twice over"
         }
@@ -121,6 +124,7 @@ fn hint(code: ExitCode) -> Option<&'static str> {
             "do not start the product; see to the cause that the message names, then run `qfe-patcher recover`, \
              or copy the old files back from the backup folder by hand"
         }
+        ExitCode::NotInstalled => "`qfe-patcher status` shows what is installed in this folder",
         ExitCode::UndoOrder => {
             "roll later updates back first; what a service pack changed must stay; a file that is only damaged is put \
              right by applying the update again, and can then be rolled back"
@@ -195,7 +199,12 @@ impl From<ApplyError> for Failure {
             ApplyError::RolledBack { .. } => ExitCode::Failed,
             ApplyError::Stuck { .. } => ExitCode::RollbackFailed,
         };
-        failure(code, error)
+        let remedy = match &error {
+            ApplyError::RolledBack { source } => hint(of_update(source)),
+            ApplyError::Unchanged(_) | ApplyError::Stuck { .. } => None,
+        };
+        let failure = failure(code, error);
+        remedy.into_iter().fold(failure, Failure::hint)
     }
 }
 
@@ -205,7 +214,7 @@ impl From<RollbackError> for Failure {
             RollbackError::NotInstalled { .. } => ExitCode::NotInstalled,
             RollbackError::Order { .. } | RollbackError::Stale { .. } => ExitCode::UndoOrder,
             RollbackError::Unchanged(error) => of_update(error),
-            RollbackError::StillInstalled { .. } => ExitCode::Failed,
+            RollbackError::StillInstalled { .. } | RollbackError::Partly { .. } => ExitCode::Failed,
             RollbackError::Stuck { .. } => ExitCode::RollbackFailed,
         };
         failure(code, error)

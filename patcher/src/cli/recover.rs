@@ -17,8 +17,8 @@ use crate::update::{Event, Observer};
 
 /// Finishes or undoes a run that was interrupted (apply does it by itself)
 ///
-/// JSON: command, outcome ("changed" or "already-current"), code, target, recovered (each: id, run, did: "discarded",
-/// "rolled-back" or "completed").
+/// JSON: command, outcome ("changed" or "already-current"), code, target, recovered (each: id, run, found, did: "discarded",
+/// "rolled-back", "completed" or "completed-after-restart").
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  qfe-patcher recover --target D:\\Sms")]
 pub(super) struct RecoverArgs {
@@ -68,7 +68,7 @@ pub(super) fn describe(run: &Recovered) -> String {
     let did = match run.did {
         Remedy::Discarded => "what it had staged was removed, the target is as before",
         Remedy::RolledBack => "every file is as it was before the run",
-        Remedy::Completed => "they are now",
+        Remedy::Completed => "what was left to do: services, records, clean-up",
         Remedy::CompletedAfterRestart => "they were, and the run was completed",
     };
     format!("{}: run {} was interrupted; found: {}; done: {did}", run.id, run.run, run.found)

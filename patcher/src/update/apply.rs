@@ -300,6 +300,10 @@ impl Transaction<'_> {
     /// Renames one new file into place, between its intent and its done.
     fn swap(&mut self, step: usize, record: &StepRecord) -> Result<(), UpdateError> {
         let place = self.target.locate(self.host, &record.to)?;
+        if place.stat.is_some() != record.old.is_some() {
+            // It came or went since its backup was made, or found not to be needed.
+            self.read_old(&place, record)?;
+        }
         self.run.record(self.host, Record::Intent { step })?;
         self.host.rename(&self.run.staged_file(step), &place.full)?;
         sync_parent(self.host, &place)?;
@@ -334,7 +338,8 @@ impl Transaction<'_> {
             }
             return ApplyError::Unchanged(cause);
         }
-        let undo = Undo { host: self.host, target: self.target, folder: &self.folder };
+        let undo =
+            Undo { host: self.host, target: self.target, folder: &self.folder, contention: &self.contention };
         match undo.run(&mut self.run, &reason, &mut self.recorder) {
             Ok(()) => self.recorder.tell(&Event::Ended(format!("Rollback Completed: {}", self.folder.id))),
             // Only the records lag behind, as on a disk without a byte left.

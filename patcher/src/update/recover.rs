@@ -8,7 +8,7 @@ use super::run::{abandon, finish, remove_if_empty};
 use super::services;
 use super::state::{self, LOCK_NAME, Phase, Run, StateFolder};
 use super::target::TargetRoot;
-use super::undo::{Undo, UndoError, digest_at};
+use super::undo::{Undo, digest_at};
 use crate::host::{Files, Host};
 use crate::name::UpdateId;
 use crate::timestamp::utc;
@@ -74,7 +74,7 @@ enum Awaited {
     Restart,
     /// Nothing more: every file is new.
     Nothing,
-    /// What will not come: the restart replaced some files and not others.
+    /// What will not come: the restart replaced some files and not others, or one was changed by something else.
     InVain,
 }
 
@@ -84,9 +84,10 @@ impl Awaited {
         let (mut waiting, mut replaced) = (0, 0);
         for (number, step) in steps.iter().enumerate() {
             let found = digest_at(files, &target.locate(files, &step.to)?)?;
+            let is_staged = files.stat(&run.staged_file(number))?.is_some();
             if found == Some(step.new.sha256) {
                 replaced += 1;
-            } else if files.stat(&run.staged_file(number))?.is_some() {
+            } else if is_staged && found == step.old.as_ref().map(|old| old.sha256) {
                 waiting += 1;
             }
         }
@@ -141,9 +142,31 @@ pub fn recover(
 ) -> Result<Vec<Recovered>, UpdateError> {
     // A lock that a killed run left behind is taken over and so removed.
     let left_lock = host.stat(&target.path().join(LOCK_NAME))?.is_some();
-    if interrupted(host, target)?.is_empty() && !left_lock {
+    let pending = interrupted(host, target)?;
+    if pending.is_empty() && !left_lock {
         return Ok(Vec::new());
     }
+    let mixed = pending.into_iter().find(|run| run.did == Remedy::RolledBack);
+    recover_all(host, target, contention, observer).map_err(|error| match (mixed, error) {
+        // What holds the target is a run that may well be bringing it to rest.
+        (Some(run), error) if !error.is_busy() && !matches!(error, UpdateError::NotRecovered { .. }) => {
+            let folder = StateFolder::path_of(target, &run.id);
+            UpdateError::NotRecovered {
+                id: run.id,
+                backup: Run::new(&folder, run.run).backup(),
+                source: Box::new(error),
+            }
+        }
+        (_, error) => error,
+    })
+}
+
+fn recover_all(
+    host: &dyn Host,
+    target: TargetRoot<'_>,
+    contention: &Contention,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Recovered>, UpdateError> {
     let _held = contention.lock(host, target)?;
     let mut recorder = Recorder::new(host, observer);
     let mut recovered = Vec::new();
@@ -151,7 +174,7 @@ pub fn recover(
         for mut run in folder.runs.clone().into_iter().rev() {
             let Some(did) = Remedy::of(host, target, &run)? else { continue };
             let found = found(&run);
-            recover_run(host, target, &folder, &mut run, did, &mut recorder)?;
+            recover_run(host, target, &folder, contention, &mut run, did, &mut recorder)?;
             recovered.push(Recovered { id: folder.id.clone(), run: run.number, found, did });
             folder.put(run);
         }
@@ -164,6 +187,7 @@ fn recover_run(
     host: &dyn Host,
     target: TargetRoot<'_>,
     folder: &StateFolder,
+    contention: &Contention,
     run: &mut Run,
     did: Remedy,
     recorder: &mut Recorder<'_>,
@@ -177,15 +201,8 @@ fn recover_run(
     match did {
         Remedy::Discarded => abandon(host, run, recorder)?,
         Remedy::RolledBack => {
-            let undo = Undo { host, target, folder };
-            undo.run(run, "the run was interrupted", recorder).map_err(|error| match error {
-                UndoError::Unfinished(source) => source,
-                // The files may be mixed, whatever kept them from being put back.
-                UndoError::Untouched(source) | UndoError::PutForward(source) | UndoError::Stuck(source) => {
-                    let (id, backup) = (folder.id.clone(), run.backup());
-                    UpdateError::NotRecovered { id, backup, source: Box::new(source) }
-                }
-            })?;
+            let undo = Undo { host, target, folder, contention };
+            undo.run(run, "the run was interrupted", recorder)?;
             recorder.tell(&Event::Ended(format!("Rollback Completed: {}", folder.id)));
         }
         Remedy::Completed if run.phase() == Phase::Scheduled => services::restart(host, run, recorder)?,

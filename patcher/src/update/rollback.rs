@@ -53,6 +53,18 @@ pub enum RollbackError {
         /// Why it failed.
         source: UpdateError,
     },
+    /// Some runs of the update were taken back, and the next one could not be: it stands.
+    #[error("{undone} of the {of} runs of {id} were taken back; every file is as the run before left it")]
+    Partly {
+        /// The update.
+        id: UpdateId,
+        /// How many were taken back.
+        undone: usize,
+        /// Of how many.
+        of: usize,
+        /// Why the next one was not.
+        source: UpdateError,
+    },
     /// The rollback began and could not be finished; it can be tried again.
     #[error("the rollback of {id} stopped half-way; the old files are in {}", backup.display())]
     Stuck {
@@ -176,12 +188,16 @@ pub fn rollback(
         if let Some(begin) = run.begin() {
             recorder.open_log(target, &begin.log);
         }
-        let undo = Undo { host, target, folder: &folder };
+        let undo = Undo { host, target, folder: &folder, contention };
         let id = folder.id.clone();
         match undo.run(&mut run, "asked by the user", &mut recorder) {
             Ok(()) => folder.put(run),
             Err(UndoError::Untouched(source) | UndoError::PutForward(source)) => {
-                return Err(RollbackError::StillInstalled { id, source });
+                let undone = planned.runs.len() - runs.len() - 1;
+                return Err(match undone {
+                    0 => RollbackError::StillInstalled { id, source },
+                    _ => RollbackError::Partly { id, undone, of: planned.runs.len(), source },
+                });
             }
             Err(UndoError::Stuck(source)) => {
                 return Err(RollbackError::Stuck { id, backup: run.backup(), source });

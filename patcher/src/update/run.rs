@@ -150,19 +150,19 @@ pub(super) fn write_over(
     path: &Path,
     bytes: &[u8],
     attributes: &Attributes,
-) -> Result<(), HostError> {
+) -> Result<(), UpdateError> {
     if host.stat(path)?.is_some() {
         host.remove_file(path)?;
     }
-    host.write_new(path, bytes, attributes)
+    write_checked(host, path, bytes, attributes)
 }
 
 /// Tells how much space files of these sizes need, with their entries and the records of the run, at most.
 pub(super) fn space_for(sizes: impl Iterator<Item = u64>) -> u64 {
     /// What a file takes beyond its size: the rest of its last block, its inode, its part of folders and journal.
-    const FILE: u64 = 8 << 10;
+    const FILE: u64 = 4 << 10;
     /// Journal, receipt, log, folders.
-    const RECORDS: u64 = 32 << 10;
+    const RECORDS: u64 = 16 << 10;
     sizes.fold(RECORDS, |sum, size| sum.saturating_add(size).saturating_add(FILE))
 }
 

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::contention::Contention;
 use super::facts::Present;
 use super::journal::{Begin, Record, ServiceRecord, StepRecord};
-use super::recorder::{Event, Recorder};
+use super::recorder::{Event, Recorder, unfinished};
 use super::run::{ensure_folder, finish, write_over};
 use super::state::{self, Phase, Run, StateFolder};
 use super::target::{Place, TargetRoot};
@@ -56,6 +57,8 @@ pub(super) struct Undo<'a> {
     pub(super) target: TargetRoot<'a>,
     /// The records of the run's update.
     pub(super) folder: &'a StateFolder,
+    /// How it deals with files in use.
+    pub(super) contention: &'a Contention,
 }
 
 impl Undo<'_> {
@@ -73,7 +76,13 @@ impl Undo<'_> {
     ) -> Result<(), UndoError> {
         let Some(begin) = run.begin().cloned() else { return Ok(()) };
         let committed = run.phase() == Phase::Committed;
+        let was_scheduled = run.phase() == Phase::Scheduled;
         let prepared = self.prepare(run, &begin.steps, committed).and_then(|restorations| {
+            if committed {
+                let there = restorations.iter().filter(|restoration| restoration.found.is_some());
+                let files: Vec<PathBuf> = there.map(|restoration| restoration.place.full.clone()).collect();
+                self.contention.wait_for(self.host, &files)?;
+            }
             let found = self.look_at_services(run, &begin)?;
             self.record(run, reason, &found)?;
             Ok((restorations, found))
@@ -83,10 +92,9 @@ impl Undo<'_> {
                 // What was staged for it goes again; what cannot go now, recovery removes.
                 drop(run.remove_stage(self.host));
             }
-            match self.is_as_recorded(run) {
-                true => UndoError::Untouched(error),
-                false => UndoError::Stuck(error),
-            }
+            // What was staged for a restart may have been taken away already.
+            let is_untouched = self.is_as_recorded(run) && !was_scheduled;
+            if is_untouched { UndoError::Untouched(error) } else { UndoError::Stuck(error) }
         })?;
         recorder.tell(&Event::UndoStarted(format!("{} ({reason})", begin.id)));
         let swapped = self.swap(run, &found, &restorations, recorder).or_else(|error| {
@@ -173,7 +181,7 @@ impl Undo<'_> {
     fn stage_like(&self, like: &Path, staged: &Path, bytes: &[u8]) -> Result<(), UpdateError> {
         let modified = self.host.stat(like)?.map(|stat| stat.modified);
         let attributes = Attributes { like: Some(like.to_owned()), modified };
-        Ok(write_over(self.host, staged, bytes, &attributes)?)
+        write_over(self.host, staged, bytes, &attributes)
     }
 
     /// Decides what is to be done, and makes sure that no file is foreign; backups are proven by staging them.
@@ -249,7 +257,11 @@ impl Undo<'_> {
             }
         }
         run.record(self.host, Record::Commit { at: utc(self.host.now()) })?;
-        finish(self.host, self.folder, run, recorder)
+        // The files are as before the undo; what remains recovery completes.
+        if let Err(error) = finish(self.host, self.folder, run, recorder) {
+            recorder.tell(&Event::Warning(unfinished(&error)));
+        }
+        Ok(())
     }
 
     /// Requires that every file that was touched is, durably, as before the run.

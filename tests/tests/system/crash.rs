@@ -149,3 +149,15 @@ fn effects_come_in_the_order_of_the_journals_invariants() {
     assert!(last("start ") < *records.last().unwrap(), "that they run is recorded afterwards");
     assert!(!steps[..commit].iter().any(|step| step.starts_with("remove")), "nothing is removed before");
 }
+
+#[test]
+fn a_rollback_without_room_for_old_files_beside_new_ones_is_refused_untouched() {
+    let [_, start, _] = servers("i386");
+    let machine = start.next_process(&[]);
+    machine.set_free(10_000);
+    let error = run_rollback(&machine).unwrap_err().to_string();
+    assert!(error.contains("10000 bytes free"), "{error}");
+    assert_eq!(machine.tree(), start.tree());
+    machine.set_free(100_000);
+    run_rollback(&machine).unwrap();
+}

@@ -11,7 +11,8 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use super::system;
 use crate::host::{ForeignLock, HostError, Lock};
@@ -85,11 +86,15 @@ impl Holder {
         format!("{}\n{}\n{}\n", self.words, self.machine, self.process)
     }
 
-    /// Tells whether this holder is known to be dead, by what this machine knows.
-    fn is_dead(&self, own: &Self) -> bool {
+    /// Tells whether this holder lives, by what this machine knows.
+    fn life(&self, own: &Self) -> Life {
         let number = self.words.split(' ').nth(1).and_then(|number| number.parse().ok());
         let is_known = self.machine == own.machine && !self.process.is_empty() && !own.process.is_empty();
-        is_known && number.is_some_and(|number| system::process_id(number).as_ref() != Some(&self.process))
+        match number.filter(|_| is_known && !system::machine_id().is_empty()) {
+            Some(number) if system::process_id(number).as_ref() == Some(&self.process) => Life::Alive,
+            Some(_) => Life::Dead,
+            None => Life::Unknown,
+        }
     }
 
     /// Reads what a lock file says; one that says nothing was just being made when its maker died, or is.
@@ -104,6 +109,15 @@ impl Holder {
     }
 }
 
+/// Whether a holder lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Alive,
+    Dead,
+    /// It is, or was, on another machine, or does not say.
+    Unknown,
+}
+
 /// Takes the lock, or tells who holds it.
 pub(super) fn take(path: &Path, foreign: ForeignLock, now: SystemTime) -> Result<DiskLock, HostError> {
     let own = Holder::own(now);
@@ -114,17 +128,26 @@ pub(super) fn take(path: &Path, foreign: ForeignLock, now: SystemTime) -> Result
             Claim::Free(file) => file,
             Claim::Left(file) => {
                 let left_by = Holder::of(&text_of(&file));
-                if !left_by.is_dead(&own) && foreign == ForeignLock::Respect {
-                    return Err(held(path, &left_by));
+                match left_by.life(&own) {
+                    Life::Dead => file,
+                    Life::Unknown if foreign == ForeignLock::Break => file,
+                    Life::Unknown | Life::Alive => return Err(held(path, &left_by)),
                 }
-                file
             }
             Claim::Held(file) => return Err(held(path, &Holder::of(&text_of(&file)))),
             // It was given back, or made, between two looks.
-            Claim::Again => continue,
+            Claim::Again => {
+                thread::sleep(Duration::from_millis(1));
+                continue;
+            }
         };
-        write_holder(&mut file, &own).map_err(io_error)?;
+        let written = write_holder(&mut file, &own);
         let file = (!system::is_network(path)).then_some(file);
+        if let Err(error) = written {
+            // One that does not say who holds it would be held for ever.
+            drop(system::give_back(file, path));
+            return Err(io_error(error));
+        }
         return Ok(DiskLock { path: path.to_owned(), file, holder: own });
     }
     Err(held(path, &Holder::of("")))
@@ -219,20 +242,28 @@ mod tests {
     #[test]
     fn a_holder_is_dead_only_if_this_machine_knows_it() {
         let own = Holder::own(SystemTime::now());
-        assert!(!own.is_dead(&own));
         assert_eq!(Holder::of(&own.text()), own);
-        if own.process.is_empty() {
+        if own.process.is_empty() || system::machine_id().is_empty() {
             return;
         }
-        let is_dead = |change: &dyn Fn(&mut Holder)| {
+        assert_eq!(own.life(&own), Life::Alive);
+        let life = |change: &dyn Fn(&mut Holder)| {
             let mut holder = own.clone();
             change(&mut holder);
-            holder.is_dead(&own)
+            holder.life(&own)
         };
-        assert!(is_dead(&|holder| holder.process.push('1')), "its number is another process's now");
-        assert!(!is_dead(&|holder| holder.machine.push('1')), "another machine's processes are not known");
-        assert!(!is_dead(&|holder| holder.process.clear()), "it does not say");
-        assert!(!Holder::of("").is_dead(&own), "it was just being made");
+        assert_eq!(
+            life(&|holder| holder.process.push('1')),
+            Life::Dead,
+            "its number is another process's now"
+        );
+        assert_eq!(
+            life(&|holder| holder.machine.push('1')),
+            Life::Unknown,
+            "another machine's are not known"
+        );
+        assert_eq!(life(&|holder| holder.process.clear()), Life::Unknown, "it does not say");
+        assert_eq!(Holder::of("").life(&own), Life::Unknown, "it was just being made");
     }
 
     #[cfg(unix)]

@@ -120,10 +120,14 @@ pub(super) fn claim(path: &Path) -> io::Result<Claim> {
         },
         Err(error) => return Err(error),
     };
+    // On a share its making decides; whoever meets the file there does not take it as long as it says nothing.
+    if is_new && is_network(path) {
+        return Ok(Claim::Free(file));
+    }
     match file.try_lock() {
         // A holder that ends removes the file: whoever locks it after that has one that nobody else will find.
         Ok(()) if !is_at(&file, path) => Ok(Claim::Again),
-        Ok(()) if is_new || !is_network(path) => Ok(Claim::Free(file)),
+        Ok(()) if !is_network(path) => Ok(Claim::Free(file)),
         Ok(()) => Ok(Claim::Left(file)),
         // Somebody took the file for a left one before its maker could lock it.
         Err(TryLockError::WouldBlock) if is_new => Ok(Claim::Again),

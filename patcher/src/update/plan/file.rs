@@ -63,14 +63,14 @@ pub(super) fn decide_file(
     if let Some(baseline) = entry.baselines.iter().find(|baseline| baseline.sha256 == present.sha256) {
         return possible(manifest, entry, old, subject, Reason::Baseline(baseline.name.clone()));
     }
+    if let Owner::Superseded(id) = owner {
+        return possible(manifest, entry, old, subject, Reason::Supersedes(id));
+    }
     if owner == Owner::This {
         return possible(manifest, entry, old, subject, Reason::Damaged);
     }
     if present.version.is_some() && present.version == entry.version {
         return Ok(Decision::SameVersion);
-    }
-    if let Owner::Superseded(id) = owner {
-        return possible(manifest, entry, old, subject, Reason::Supersedes(id));
     }
     if request.unknown == UnknownFiles::Replace {
         return possible(manifest, entry, old, subject, Reason::Unknown);
