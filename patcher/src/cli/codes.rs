@@ -203,8 +203,7 @@ impl From<ApplyError> for Failure {
             ApplyError::RolledBack { source } => hint(of_update(source)),
             ApplyError::Unchanged(_) | ApplyError::Stuck { .. } => None,
         };
-        let failure = failure(code, error);
-        remedy.into_iter().fold(failure, Failure::hint)
+        remedy.into_iter().fold(failure(code, error), Failure::hint)
     }
 }
 
@@ -217,7 +216,13 @@ impl From<RollbackError> for Failure {
             RollbackError::StillInstalled { .. } | RollbackError::Partly { .. } => ExitCode::Failed,
             RollbackError::Stuck { .. } => ExitCode::RollbackFailed,
         };
-        failure(code, error)
+        let remedy = match &error {
+            RollbackError::StillInstalled { source, .. } | RollbackError::Partly { source, .. } => {
+                hint(of_update(source))
+            }
+            _ => None,
+        };
+        remedy.into_iter().fold(failure(code, error), Failure::hint)
     }
 }
 

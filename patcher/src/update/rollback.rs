@@ -190,10 +190,11 @@ pub fn rollback(
         }
         let undo = Undo { host, target, folder: &folder, contention };
         let id = folder.id.clone();
+        let undone = planned.runs.len() - runs.len() - 1;
         match undo.run(&mut run, "asked by the user", &mut recorder) {
             Ok(()) => folder.put(run),
+            Err(UndoError::Untouched(source)) if undone == 0 => return Err(RollbackError::Unchanged(source)),
             Err(UndoError::Untouched(source) | UndoError::PutForward(source)) => {
-                let undone = planned.runs.len() - runs.len() - 1;
                 return Err(match undone {
                     0 => RollbackError::StillInstalled { id, source },
                     _ => RollbackError::Partly { id, undone, of: planned.runs.len(), source },

@@ -78,11 +78,6 @@ impl Undo<'_> {
         let committed = run.phase() == Phase::Committed;
         let was_scheduled = run.phase() == Phase::Scheduled;
         let prepared = self.prepare(run, &begin.steps, committed).and_then(|restorations| {
-            if committed {
-                let there = restorations.iter().filter(|restoration| restoration.found.is_some());
-                let files: Vec<PathBuf> = there.map(|restoration| restoration.place.full.clone()).collect();
-                self.contention.wait_for(self.host, &files)?;
-            }
             let found = self.look_at_services(run, &begin)?;
             self.record(run, reason, &found)?;
             Ok((restorations, found))
@@ -219,7 +214,7 @@ impl Undo<'_> {
         Ok(backup.is_some_and(|backup| backup.read_only) && !there.read_only)
     }
 
-    /// Stops services, renames the old files into place and removes those that were added, newest first.
+    /// Stops services, waits for files in use, renames the old files into place and removes those that were added, newest first.
     fn swap(
         &self,
         run: &Run,
@@ -228,6 +223,9 @@ impl Undo<'_> {
         recorder: &mut Recorder<'_>,
     ) -> Result<(), UpdateError> {
         services::stop(self.host, services, recorder)?;
+        let there = restorations.iter().filter(|restoration| restoration.found.is_some());
+        let files: Vec<PathBuf> = there.map(|restoration| restoration.place.full.clone()).collect();
+        self.contention.wait_for(self.host, &files)?;
         for restoration in restorations.iter().rev() {
             let Restoration { step, place, .. } = restoration;
             if step.old.is_some() {

@@ -161,3 +161,17 @@ fn a_rollback_without_room_for_old_files_beside_new_ones_is_refused_untouched() 
     machine.set_free(100_000);
     run_rollback(&machine).unwrap();
 }
+
+#[test]
+fn a_rollback_of_files_in_use_stops_services_tries_and_leaves_everything_as_it_was() {
+    let [old, start, _] = servers("alpha");
+    let machine = start.next_process(&[]);
+    machine.hold_open(Some(&file("alpha", "One.ini")));
+    let error = run_rollback(&machine).unwrap_err();
+    assert!(matches!(error, RollbackError::StillInstalled { .. }), "{error}");
+    assert_eq!(Product::of(&machine), Product::of(&start), "files new, services running");
+    assert!(run_recover(&machine).unwrap().is_empty());
+    machine.hold_open(None);
+    run_rollback(&machine).unwrap();
+    assert_eq!(Product::of(&machine), Product::of(&old));
+}
