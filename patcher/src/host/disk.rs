@@ -103,15 +103,10 @@ impl Host for Disk {
 
     fn write_new(&self, path: &Path, bytes: &[u8], attributes: &Attributes) -> Result<(), HostError> {
         let write = || {
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true);
-            if let Some(like) = &attributes.like {
-                system::make_like(&mut options, like)?;
-            }
-            let mut file = options.open(path)?;
+            let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
             file.write_all(bytes)?;
             if let Some(like) = &attributes.like {
-                system::copy_attributes(&file, like)?;
+                system::copy_attributes(&file, path, like)?;
                 file.set_permissions(fs::metadata(like)?.permissions())?;
             }
             if let Some(modified) = attributes.modified {
@@ -154,7 +149,7 @@ impl Host for Disk {
     }
 
     fn remove_file(&self, path: &Path) -> Result<(), HostError> {
-        fs::remove_file(path).map_err(HostError::io("remove", path))
+        system::remove_file(path).map_err(HostError::io("remove", path))
     }
 
     fn remove_folder(&self, path: &Path) -> Result<(), HostError> {

@@ -34,11 +34,6 @@ pub(super) fn rename_at_restart(_from: &Path, _to: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "only Windows replaces files at its restart"))
 }
 
-/// A file's marks are copied once it is there.
-pub(super) fn make_like(_options: &mut OpenOptions, _like: &Path) -> io::Result<()> {
-    Ok(())
-}
-
 /// Renames a file over another one, read-only or not.
 ///
 /// A mounted share may carry that out as removing the one and renaming the other, which leaves neither where somebody
@@ -56,6 +51,11 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to).inspect_err(|_| drop(fs::rename(&aside, to)))
 }
 
+/// Removes a file, read-only or not, or a link.
+pub(super) fn remove_file(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
+}
+
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
@@ -63,7 +63,7 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// Gives the file the owner of another, as far as this user may, its access list, and what else it is marked with
 /// (Samba keeps the attributes of DOS there).
-pub(super) fn copy_attributes(file: &File, like: &Path) -> io::Result<()> {
+pub(super) fn copy_attributes(file: &File, _path: &Path, like: &Path) -> io::Result<()> {
     copy_owner(file, like)?;
     // What a mounted share shows of these is its own, and it may fail to take it back.
     if is_network(like) { Ok(()) } else { copy_marks(file, like) }
