@@ -4,7 +4,8 @@
 //! patcher's own folder and the log are written, and a failure removes the folder again. From then on a
 //! failure undoes the run.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::contention::{Contention, InUse};
@@ -14,7 +15,7 @@ use super::recorder::{Event, Observer, Recorder, unfinished};
 use super::run::{abandon, ensure_folder, finish, write_checked};
 use super::state::{self, Run, StateFolder};
 use super::target::{Place, TargetRoot};
-use super::undo::{Undo, changed, digest_at, sync_parent};
+use super::undo::{Undo, changed, digest_at};
 use super::{UpdateError, services};
 use crate::bundle::VerifiedBundle;
 use crate::bundle::manifest::{FileEntry, MAX_MEMBER, Manifest};
@@ -222,10 +223,7 @@ impl Transaction<'_> {
         self.run.record(self.host, Record::Begin(Box::new(begin)))?;
         self.host.sync_folder(&self.run.path)?;
         services::stop(self.host, &found, &mut self.recorder)?;
-        let mut replaced = Vec::new();
-        for record in steps.iter().filter(|record| record.old.is_some()) {
-            replaced.push(self.back_up(record)?);
-        }
+        let replaced = self.back_up(&steps)?;
         match self.contention.wait_for(self.host, &replaced) {
             Ok(()) => {}
             Err(HostError::InUse { .. }) if self.contention.in_use == InUse::Schedule => {
@@ -233,9 +231,12 @@ impl Transaction<'_> {
             }
             Err(error) => return Err(error.into()),
         }
+        let mut folders = BTreeSet::new();
         for (step, record) in steps.iter().enumerate() {
-            self.swap(step, record)?;
+            folders.extend(self.swap(step, record)?);
         }
+        // Once for all: until the commit an undo sees from the files themselves what was renamed.
+        self.sync_folders(&folders)?;
         self.check(&steps)?;
         self.run.record(self.host, Record::Commit { at: utc(self.host.now()) })?;
         // The update stands. What remains can be completed by recovery, and is no reason to undo it.
@@ -281,24 +282,34 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Copies the old file to the backup, durable with its folders, with its time and permissions; returns its path.
-    fn back_up(&mut self, record: &StepRecord) -> Result<PathBuf, UpdateError> {
-        let place = self.target.locate(self.host, &record.to)?;
-        let bytes = self.read_old(&place, record)?.unwrap_or_default();
-        let backup = self.run.backup_file(&record.to);
-        let modified = place.stat.map(|stat| stat.modified);
-        if let Some(parent) = backup.parent() {
-            ensure_folder(self.host, parent)?;
+    /// Copies every old file to the backup, durable with its folders, with its time and permissions; returns their
+    /// paths.
+    fn back_up(&mut self, steps: &[StepRecord]) -> Result<Vec<PathBuf>, UpdateError> {
+        let (mut old_files, mut folders) = (Vec::new(), BTreeSet::new());
+        for record in steps.iter().filter(|record| record.old.is_some()) {
+            let place = self.target.locate(self.host, &record.to)?;
+            let bytes = self.read_old(&place, record)?.unwrap_or_default();
+            let backup = self.run.backup_file(&record.to);
+            let modified = place.stat.map(|stat| stat.modified);
+            if let Some(parent) = backup.parent() {
+                ensure_folder(self.host, parent)?;
+                folders.insert(parent.to_owned());
+            }
             let attributes = Attributes { like: Some(place.full.clone()), modified };
             write_checked(self.host, &backup, &bytes, &attributes)?;
-            self.host.sync_folder(parent)?;
+            self.recorder.tell(&Event::BackedUp(&record.to));
+            old_files.push(place.full);
         }
-        self.recorder.tell(&Event::BackedUp(&record.to));
-        Ok(place.full)
+        self.sync_folders(&folders)?;
+        Ok(old_files)
     }
 
-    /// Renames one new file into place, between its intent and its done.
-    fn swap(&mut self, step: usize, record: &StepRecord) -> Result<(), UpdateError> {
+    fn sync_folders(&self, folders: &BTreeSet<PathBuf>) -> Result<(), HostError> {
+        folders.iter().try_for_each(|folder| self.host.sync_folder(folder))
+    }
+
+    /// Renames one new file into place, between its intent and its done; returns the folder whose names that changed.
+    fn swap(&mut self, step: usize, record: &StepRecord) -> Result<Option<PathBuf>, UpdateError> {
         let place = self.target.locate(self.host, &record.to)?;
         if place.stat.is_some() != record.old.is_some() {
             // It came or went since its backup was made, or found not to be needed.
@@ -306,11 +317,10 @@ impl Transaction<'_> {
         }
         self.run.record(self.host, Record::Intent { step })?;
         self.host.rename(&self.run.staged_file(step), &place.full)?;
-        sync_parent(self.host, &place)?;
         self.run.record(self.host, Record::Done { step })?;
         let old = record.old.as_ref().and_then(|old| old.version);
         self.recorder.tell(&Event::Replaced { to: &record.to, old, new: record.new.version });
-        Ok(())
+        Ok(place.full.parent().map(Path::to_owned))
     }
 
     /// Reads the old file and makes sure that it is the one the run was planned for.

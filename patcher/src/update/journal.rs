@@ -54,7 +54,7 @@ pub enum Record {
         /// Position in [`Begin::steps`].
         step: usize,
     },
-    /// The file of this step is replaced.
+    /// The file of this step is replaced; durable at the latest with [`Record::Commit`].
     Done {
         /// Position in [`Begin::steps`].
         step: usize,

@@ -193,7 +193,10 @@ pub fn rollback(
         let undone = planned.runs.len() - runs.len() - 1;
         match undo.run(&mut run, "asked by the user", &mut recorder) {
             Ok(()) => folder.put(run),
-            Err(UndoError::Untouched(source)) if undone == 0 => return Err(RollbackError::Unchanged(source)),
+            // What the system refuses is told as such; what is wrong with the update's records is about the update.
+            Err(UndoError::Untouched(source @ UpdateError::Host(_))) if undone == 0 => {
+                return Err(RollbackError::Unchanged(source));
+            }
             Err(UndoError::Untouched(source) | UndoError::PutForward(source)) => {
                 return Err(match undone {
                     0 => RollbackError::StillInstalled { id, source },

@@ -142,9 +142,11 @@ fn effects_come_in_the_order_of_the_journals_invariants() {
     assert!(records[1] < first(&replaced), "an intent before its file is touched");
     for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.starts_with(&replaced)) {
         assert!(is_record(&steps[at - 1]), "no intent before {step}");
-        assert!(steps[at + 1].starts_with("sync-folder"), "no sync after {step}");
+        assert!(is_record(&steps[at + 4]), "no done after {step}");
     }
     let commit = records[records.len() - 2];
+    let synced = last(&format!("sync-folder {ROOT}/Bin/"));
+    assert!(last(&replaced) < synced && synced < commit, "names are durable before the commit");
     assert!(commit < first("start "), "services run again once the update stands");
     assert!(last("start ") < *records.last().unwrap(), "that they run is recorded afterwards");
     assert!(!steps[..commit].iter().any(|step| step.starts_with("remove")), "nothing is removed before");
