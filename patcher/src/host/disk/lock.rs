@@ -50,7 +50,9 @@ impl Lock for DiskLock {}
 impl Drop for DiskLock {
     fn drop(&mut self) {
         // A lock that the user had another run break is that run's.
-        let is_own = fs::read_to_string(&self.path).is_ok_and(|text| text == self.holder.text());
+        // Only its first line is compared: a share may still give the length that another one's had.
+        let is_own = fs::read(&self.path)
+            .is_ok_and(|bytes| Holder::of(&String::from_utf8_lossy(&bytes)).words == self.holder.words);
         if is_own {
             // A file left behind is no lock: the next run takes it over.
             drop(system::give_back(self.file.take(), &self.path));

@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{OFlags, XattrFlags, fgetxattr, flistxattr, fsetxattr, statvfs};
 use rustix::io::Errno;
@@ -140,10 +142,19 @@ pub(super) fn claim(path: &Path) -> io::Result<Claim> {
 
 /// Gives a lock back.
 pub(super) fn give_back(file: Option<File>, path: &Path) -> io::Result<()> {
-    fs::remove_file(path)?;
+    /// How often a share is asked that has not yet closed what was closed.
+    const TRIES: usize = 20;
+    let mut removed = fs::remove_file(path);
+    for _ in 0..TRIES {
+        if !removed.as_ref().is_err_and(|error| error.kind() == ErrorKind::ResourceBusy) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+        removed = fs::remove_file(path);
+    }
     // Not before: whoever locks a file that is gone sees that it is.
     drop(file);
-    Ok(())
+    removed
 }
 
 /// Tells whether the open file is still the one at `path`.
