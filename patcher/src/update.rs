@@ -117,6 +117,14 @@ pub enum UpdateError {
         /// Bytes that are needed.
         needed: u64,
     },
+    /// A journal was lost, or cut, of a run that touched files.
+    #[error("the journal {} was lost or cut; the old files are in {}", journal.display(), backup.display())]
+    JournalLost {
+        /// The journal.
+        journal: PathBuf,
+        /// Where the old files are.
+        backup: PathBuf,
+    },
     /// Files were changed by something else since the run.
     #[error("files were changed by something else since: {}", .0.join("; "))]
     Foreign(Vec<String>),

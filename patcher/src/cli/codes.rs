@@ -88,9 +88,10 @@ fn of_update(error: &UpdateError) -> ExitCode {
         | UpdateError::Json(_)
         | UpdateError::Changed { .. }
         | UpdateError::Unwritten { .. } => ExitCode::Failed,
-        UpdateError::Backup { .. } | UpdateError::Foreign(_) | UpdateError::NotRecovered { .. } => {
-            ExitCode::RollbackFailed
-        }
+        UpdateError::Backup { .. }
+        | UpdateError::Foreign(_)
+        | UpdateError::JournalLost { .. }
+        | UpdateError::NotRecovered { .. } => ExitCode::RollbackFailed,
     }
 }
 

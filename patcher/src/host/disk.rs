@@ -49,6 +49,10 @@ impl Files for Disk {
     }
 
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, HostError> {
+        // Opening a pipe would wait for somebody to write to it.
+        if self.stat(path)?.is_some_and(|stat| stat.kind != Kind::File) {
+            return Err(HostError::io("read", path)(io::Error::other("it is no file")));
+        }
         let file = File::open(path).map_err(HostError::io("open", path))?;
         let mut bytes = Vec::new();
         file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(HostError::io("read", path))?;

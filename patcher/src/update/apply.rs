@@ -311,10 +311,8 @@ impl Transaction<'_> {
     /// Renames one new file into place, between its intent and its done; returns the folder whose names that changed.
     fn swap(&mut self, step: usize, record: &StepRecord) -> Result<Option<PathBuf>, UpdateError> {
         let place = self.target.locate(self.host, &record.to)?;
-        if place.stat.is_some() != record.old.is_some() {
-            // It came or went since its backup was made, or found not to be needed.
-            self.read_old(&place, record)?;
-        }
+        // It may have been changed since its backup was made, or have come since none was needed.
+        self.read_old(&place, record)?;
         self.run.record(self.host, Record::Intent { step })?;
         self.host.rename(&self.run.staged_file(step), &place.full)?;
         self.run.record(self.host, Record::Done { step })?;

@@ -99,6 +99,21 @@ impl Awaited {
     }
 }
 
+/// Refuses to remove what a run left that touched files after all: its journal was lost, or cut.
+fn require_untouched(host: &dyn Host, target: TargetRoot<'_>, run: &Run) -> Result<(), UpdateError> {
+    let lost = || UpdateError::JournalLost { journal: run.journal_path(), backup: run.backup() };
+    let Some(begin) = run.begin() else {
+        return if host.stat(&run.backup())?.is_some() { Err(lost()) } else { Ok(()) };
+    };
+    for step in &begin.steps {
+        let found = digest_at(host, &target.locate(host, &step.to)?)?;
+        if found == Some(step.new.sha256) && found != step.old.as_ref().map(|old| old.sha256) {
+            return Err(lost());
+        }
+    }
+    Ok(())
+}
+
 /// Says how far a run had come.
 fn found(run: &Run) -> String {
     let all = run.begin().map_or(0, |begin| begin.steps.len());
@@ -199,7 +214,10 @@ fn recover_run(
         recorder.open_log(target, &begin.log);
     }
     match did {
-        Remedy::Discarded => abandon(host, run, recorder)?,
+        Remedy::Discarded => {
+            require_untouched(host, target, run)?;
+            abandon(host, run, recorder)?;
+        }
         Remedy::RolledBack => {
             let undo = Undo { host, target, folder, contention };
             undo.run(run, "the run was interrupted", recorder)?;

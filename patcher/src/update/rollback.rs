@@ -9,7 +9,7 @@ use super::recorder::{Event, Observer, Recorder, unfinished};
 use super::run::space_of;
 use super::state::{self, Run, StateFolder, files_left_by};
 use super::target::TargetRoot;
-use super::undo::{Undo, UndoError, changed, digest_at};
+use super::undo::{Undo, UndoError, changed, check_backups, digest_at};
 use crate::host::{Files, Host};
 use crate::name::UpdateId;
 
@@ -181,6 +181,13 @@ pub fn rollback(
     let _held = contention.lock(host, target)?;
     // Decided again now that nobody else can change it.
     let planned = plan(host, target, id)?;
+    // Runs are taken back one by one: what is wrong with the last of them must be seen before the first.
+    for run in &planned.runs {
+        check_backups(host, run).map_err(|source| {
+            let id = planned.folder.id.clone();
+            RollbackError::StillInstalled { id, source }
+        })?;
+    }
     let mut recorder = Recorder::new(host, observer);
     let mut folder = planned.folder.clone();
     let mut runs = planned.runs.clone();

@@ -53,10 +53,14 @@ impl Run {
 /// Starts what a run had stopped that touched nothing, removes what it left, and the update's folder if nothing
 /// else is in it.
 ///
-/// The journal goes first: what is left of the run without it is seen as never begun, and removed as well. It
-/// stays, for recovery, where a service does not start.
+/// The backup goes before the journal, and the rest after it: a backup without a journal is never left by a run, but
+/// by whatever lost the journal. The journal stays, for recovery, where a service does not start.
 pub(super) fn abandon(host: &dyn Host, run: &Run, recorder: &mut Recorder<'_>) -> Result<(), HostError> {
     services::start(host, run, recorder)?;
+    if host.stat(&run.backup())?.is_some() {
+        remove_tree(host, &run.backup())?;
+        host.sync_folder(&run.path)?;
+    }
     if host.stat(&run.journal_path())?.is_some() {
         host.remove_file(&run.journal_path())?;
         host.sync_folder(&run.path)?;

@@ -289,6 +289,13 @@ fn touched<'r>(run: &Run, steps: &'r [StepRecord]) -> impl Iterator<Item = (usiz
     steps.iter().enumerate().filter(|(number, _)| run.journal.touches(*number))
 }
 
+/// Makes sure that every backup of a run is what its journal says.
+pub(super) fn check_backups(host: &dyn Host, run: &Run) -> Result<(), UpdateError> {
+    let steps = run.begin().map(|begin| begin.steps.as_slice()).unwrap_or_default();
+    let mut kept = touched(run, steps).filter(|(_, step)| step.old.is_some());
+    kept.try_for_each(|(_, step)| read_backup(host, run, step).map(drop))
+}
+
 /// Reads the backup of a step and holds it against the journal.
 fn read_backup(host: &dyn Host, run: &Run, step: &StepRecord) -> Result<Vec<u8>, UpdateError> {
     let path = run.backup_file(&step.to);

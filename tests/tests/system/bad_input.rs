@@ -482,3 +482,53 @@ fn sign_by_minisign(bytes: &[u8]) -> Vec<u8> {
     let key = minisign::SecretKeyBox::from_string(&text).unwrap().into_unencrypted_secret_key().unwrap();
     minisign::sign(None, &key, Cursor::new(bytes), None, None).unwrap().to_bytes()
 }
+
+#[test]
+fn a_journal_that_was_lost_never_costs_the_backup() {
+    for cut in [
+        |_: &str| String::new(),
+        |text: &str| "\0".repeat(text.len()),
+        |text: &str| text.lines().take(1).map(|line| format!("{line}\n")).collect(),
+    ] {
+        let server = Server::new("i386");
+        server.apply(&workshop().bundle()).succeeds();
+        let journal = server.path("$NtUninstallQ252717$/0001/journal");
+        let text = fs::read_to_string(&journal).unwrap();
+        fs::write(&journal, cut(&text)).unwrap();
+        let contents = || {
+            let files = tree::read(server.root()).into_iter();
+            files.map(|(path, (bytes, _))| (path, bytes)).collect::<Vec<_>>()
+        };
+        let before = contents();
+        server.run("recover").ends(ExitCode::RollbackFailed).says(&["journal", "backup"]);
+        server.apply(&workshop().bundle()).ends(ExitCode::RollbackFailed);
+        assert!(contents() == before);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_place_of_a_backup_or_receipt_is_refused_and_not_waited_for() {
+    for name in ["0001/backup/Bin/i386/Ccm.dll", "receipt.json"] {
+        let server = Server::new("i386");
+        server.apply(&workshop().bundle()).succeeds();
+        let path = server.path("$NtUninstallQ252717$").join(name);
+        fs::remove_file(&path).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let run = server.run("rollback");
+        assert!(run.status == 0 || run.stderr.contains("it is no file"), "{run:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lock_that_is_another_name_of_a_file_is_refused() {
+    let server = Server::new("i386");
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    fs::write(outside.path(), "precious").unwrap();
+    // Where the folders are on two file systems there is no such name.
+    if fs::hard_link(outside.path(), server.path("$NtUninstall.lock")).is_ok() {
+        server.apply(&workshop().bundle()).ends(ExitCode::Failed).says(&["another name"]);
+        assert_eq!(fs::read(outside.path()).unwrap(), b"precious");
+    }
+}

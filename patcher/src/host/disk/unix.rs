@@ -122,6 +122,9 @@ pub(super) fn claim(path: &Path) -> io::Result<Claim> {
         },
         Err(error) => return Err(error),
     };
+    if !is_new && file.metadata()?.nlink() > 1 {
+        return Err(io::Error::other("it is another name of some other file"));
+    }
     // On a share its making decides; whoever meets the file there does not take it as long as it says nothing.
     if is_new && is_network(path) {
         return Ok(Claim::Free(file));
@@ -176,7 +179,9 @@ fn has_no_locks(error: &io::Error) -> bool {
 pub(super) fn is_network(path: &Path) -> bool {
     /// The numbers of statfs(2) for FUSE, CIFS, SMB2, NFS, 9P.
     const MAGIC: [u32; 5] = [0x6573_5546, 0xff53_4d42, 0xfe53_4d42, 0x6969, 0x0102_1997];
+    // What is not there yet will be where its folder is.
     rustix::fs::statfs(path)
+        .or_else(|_| rustix::fs::statfs(path.parent().unwrap_or(path)))
         .map_or(true, |found| MAGIC.iter().any(|magic| found.f_type == *magic as rustix::fs::FsWord))
 }
 
