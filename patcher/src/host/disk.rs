@@ -157,7 +157,7 @@ impl Host for Disk {
     }
 
     fn remove_folder(&self, path: &Path) -> Result<(), HostError> {
-        fs::remove_dir(path).map_err(HostError::io("remove the folder", path))
+        system::remove_folder(path).map_err(HostError::io("remove the folder", path))
     }
 
     fn sync_folder(&self, path: &Path) -> Result<(), HostError> {

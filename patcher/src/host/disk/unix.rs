@@ -55,7 +55,27 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Removes a file, read-only or not, or a link.
 pub(super) fn remove_file(path: &Path) -> io::Result<()> {
-    fs::remove_file(path)
+    patiently(path, || fs::remove_file(path))
+}
+
+/// Removes an empty folder.
+pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
+    patiently(path, || fs::remove_dir(path))
+}
+
+/// Tries again for a second on a share, which may not yet have closed, or removed, what was closed and removed.
+fn patiently(path: &Path, attempt: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    const TRIES: usize = 20;
+    for _ in 0..TRIES {
+        match attempt() {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::DirectoryNotEmpty)
+                    && is_network(path) => {}
+            result => return result,
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    attempt()
 }
 
 /// Makes the names in a folder durable.
@@ -145,16 +165,7 @@ pub(super) fn claim(path: &Path) -> io::Result<Claim> {
 
 /// Gives a lock back.
 pub(super) fn give_back(file: Option<File>, path: &Path) -> io::Result<()> {
-    /// How often a share is asked that has not yet closed what was closed.
-    const TRIES: usize = 20;
-    let mut removed = fs::remove_file(path);
-    for _ in 0..TRIES {
-        if !removed.as_ref().is_err_and(|error| error.kind() == ErrorKind::ResourceBusy) {
-            break;
-        }
-        thread::sleep(Duration::from_millis(50));
-        removed = fs::remove_file(path);
-    }
+    let removed = remove_file(path);
     // Not before: whoever locks a file that is gone sees that it is.
     drop(file);
     removed

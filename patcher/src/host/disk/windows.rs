@@ -169,6 +169,11 @@ pub(super) fn remove_file(path: &Path) -> io::Result<()> {
     fs::remove_file(path).inspect_err(|_| drop(set_read_only(path, true)))
 }
 
+/// Removes an empty folder.
+pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
+    fs::remove_dir(path)
+}
+
 fn is_read_only(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.permissions().readonly())
 }
