@@ -3,8 +3,8 @@
 //! Nothing above this layer touches the system. [`Files`] looks and never changes anything; functions that only
 //! decide take that half. [`Host`] acts; every method of it is one effect that tests can observe, fail, or
 //! kill before and after. Each says what is durable when it returns `Ok`: what the journal's invariants
-//! (see `update::journal`) stand on. [`Services`] controls what runs beside the files; the registry gets a port of
-//! its own beside these.
+//! (see `update::journal`) stand on. [`Services`], [`Registry`] and [`ComServers`] are of the machine whose files these
+//! are, which may be another one than the program runs on.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,23 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-mod disk;
-mod memory;
+use crate::registry::{RegistryKey, RegistryValue};
 
+mod backend;
+mod disk;
+mod machine;
+mod memory;
+mod none;
+mod registry_file;
+#[cfg(unix)]
+mod samba;
+#[cfg(windows)]
+mod windows;
+
+pub use backend::{Credentials, InvalidBackend, RegistryAt, Server, ServicesAt};
 pub use disk::Disk;
-pub use memory::{Fault, Memory};
+pub use machine::Machine;
+pub use memory::{Conduct, Fault, Memory};
 
 /// What stands at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +76,38 @@ pub struct Volume {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServiceState {
-    /// It runs, or is about to.
+    /// It runs, or is paused.
     Running,
     /// It does not.
     Stopped,
+    /// It is about to run.
+    Starting,
+    /// It is about to stop.
+    Stopping,
+}
+
+/// Whether a service is started by the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceStart {
+    /// With the system.
+    Automatic,
+    /// When it is asked for.
+    Manual,
+    /// Never: once it is stopped it cannot be started.
+    Disabled,
+}
+
+/// What is known of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Service {
+    /// Whether it runs.
+    pub state: ServiceState,
+    /// Whether the system starts it.
+    pub start: ServiceStart,
+    /// Services that depend on it, directly or not, and do not rest, by key name, in the order in which they must be
+    /// stopped before it.
+    pub dependents: Vec<String>,
 }
 
 /// What to do about a lock whose holder is on another machine, where the share does not tell whether it lives.
@@ -107,6 +147,26 @@ pub enum HostError {
         action: &'static str,
         /// The service.
         service: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The registry cannot be read or written.
+    #[error("cannot {action} the registry's {what}")]
+    Registry {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On which key or value.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A COM server does not register.
+    #[error("cannot {action} the COM server {}", path.display())]
+    Component {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// Its file.
+        path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
@@ -164,7 +224,10 @@ impl HostError {
     /// Tells what the refusal comes to.
     pub fn trouble(&self) -> Trouble {
         match self {
-            Self::Io { source, .. } | Self::Service { source, .. } => Trouble::of(source),
+            Self::Io { source, .. }
+            | Self::Service { source, .. }
+            | Self::Registry { source, .. }
+            | Self::Component { source, .. } => Trouble::of(source),
             Self::InUse { .. } => Trouble::InUse,
             Self::TooLarge { .. } => Trouble::Other,
             Self::Held { .. } => Trouble::Busy,
@@ -196,24 +259,60 @@ pub trait Files {
     /// Tells who keeps an existing file from being replaced; none if nobody does, or if the system cannot tell.
     fn in_use(&self, path: &Path) -> Result<Option<String>, HostError>;
 
+    /// Returns the programs that have a file of a folder, or of a folder below it, loaded, as people know them; none if the
+    /// system cannot tell.
+    fn users_of(&self, folder: &Path) -> Result<Vec<String>, HostError>;
+
     /// Returns the time.
     fn now(&self) -> SystemTime;
 }
 
 /// The services of the machine whose files these are.
 pub trait Services {
-    /// Tells whether a service runs; none if the machine has no service of that name.
-    fn service(&self, name: &str) -> Result<Option<ServiceState>, HostError>;
+    /// Returns the key names of all services.
+    fn service_names(&self) -> Result<Vec<String>, HostError>;
 
-    /// Stops a service; it has stopped when this returns.
+    /// Tells of a service; none if the machine has no service of that key name.
+    fn service(&self, name: &str) -> Result<Option<Service>, HostError>;
+
+    /// Asks a service to stop, which it does by and by. One that rests already is no error.
     fn stop_service(&self, name: &str) -> Result<(), HostError>;
 
-    /// Starts a service; it runs when this returns.
+    /// Asks a service to start, which it does by and by. One that runs already is no error.
     fn start_service(&self, name: &str) -> Result<(), HostError>;
 }
 
+/// The registry of the machine whose files these are, as a 32-bit program sees it.
+///
+/// Names ignore case. Where Windows is a 64-bit one, a key of `SOFTWARE` is the one that [`RegistryKey::redirected`] names.
+pub trait Registry {
+    /// Returns a value; none if there is no such value, or no such key.
+    fn value(&self, key: &RegistryKey, name: &str) -> Result<Option<RegistryValue>, HostError>;
+
+    /// Tells whether there is such a key.
+    fn has_key(&self, key: &RegistryKey) -> Result<bool, HostError>;
+
+    /// Sets a value, making its key and those above it where they are missing. Durable when it returns.
+    fn set_value(&self, key: &RegistryKey, name: &str, value: &RegistryValue) -> Result<(), HostError>;
+
+    /// Removes a value; one that is absent is no error. Durable when it returns.
+    fn remove_value(&self, key: &RegistryKey, name: &str) -> Result<(), HostError>;
+
+    /// Removes a key in which nothing is; one that is absent, or holds something, is left alone. Durable when it returns.
+    fn remove_key(&self, key: &RegistryKey) -> Result<(), HostError>;
+}
+
+/// The COM servers of the machine whose files these are.
+pub trait ComServers {
+    /// Has a COM server register itself; one that is registered already is no error.
+    fn register(&self, path: &Path) -> Result<(), HostError>;
+
+    /// Has a COM server remove its registration.
+    fn unregister(&self, path: &Path) -> Result<(), HostError>;
+}
+
 /// The half that acts.
-pub trait Host: Files + Services {
+pub trait Host: Files + Services + Registry + ComServers {
     /// Makes a folder whose parent exists. Durable after [`Host::sync_folder`] of the parent.
     fn create_folder(&self, path: &Path) -> Result<(), HostError>;
 

@@ -7,7 +7,7 @@
 //! - [`host`]: the ports through which every effect passes, and their backends.
 //! - [`bundle`]: container, signature, manifest: bytes in, verified values out.
 //! - [`delta`]: decoders of deltas, pure.
-//! - [`chain`], [`digest`], [`exit`], [`image`], [`name`], [`platform`], [`target_path`], [`timestamp`], [`version`]: small values all of them share.
+//! - [`chain`], [`digest`], [`exit`], [`image`], [`name`], [`platform`], [`registry`], [`target_path`], [`timestamp`], [`version`]: small values all of them share.
 //!
 //! The formats are described in FORMAT.md, beside this crate's manifest.
 
@@ -21,6 +21,7 @@ pub mod host;
 pub mod image;
 pub mod name;
 pub mod platform;
+pub mod registry;
 pub mod target_path;
 pub mod timestamp;
 pub mod update;

@@ -12,7 +12,7 @@ use super::recover::{describe, recovered_json, require_rest};
 use super::{Done, OutputArgs, verify};
 use crate::bundle::manifest::{Manifest, RoleEntry};
 use crate::exit::ExitCode;
-use crate::host::Disk;
+use crate::host::{Disk, Machine};
 use crate::name::Role;
 use crate::platform::Platform;
 use crate::update::apply::{Applied, Apply};
@@ -145,7 +145,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
             source: &source,
             contention: &contention,
         };
-        match apply.run(&Disk, &mut observer)? {
+        match apply.run(&Machine::default(), &mut observer)? {
             Applied::Now => console.result(format!("{}: installed, {changes} files changed", manifest.id)),
             Applied::AtRestart => {
                 code = ExitCode::RestartNeeded;
@@ -240,7 +240,7 @@ fn bring_to_rest(
     observer: &mut Tee<'_>,
 ) -> Result<Vec<Recovered>, Failure> {
     if !args.dry_run {
-        let recovered = recover::recover(&Disk, target, contention, observer)?;
+        let recovered = recover::recover(&Machine::default(), target, contention, observer)?;
         for run in &recovered {
             observer.line(&describe(run));
         }

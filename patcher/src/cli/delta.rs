@@ -11,7 +11,7 @@ use crate::bundle::manifest::MAX_MEMBER;
 use crate::delta::Codec;
 use crate::digest::Digest;
 use crate::exit::ExitCode;
-use crate::host::{Attributes, Disk, Files, Host};
+use crate::host::{Attributes, Disk, Files, Host, Machine};
 
 /// Makes a new file from an old one and a delta
 ///
@@ -41,7 +41,7 @@ pub(super) fn run(args: &DeltaArgs, console: &Console) -> Result<Done, Failure> 
         Failure::new(ExitCode::DeltaInvalid, DeltaFailure { patch, source: error })
             .hint("check that the delta is whole and that the old file is the one it was made from")
     })?;
-    Disk.write_new(&args.output, &new, &Attributes::default())?;
+    Machine::default().write_new(&args.output, &new, &Attributes::default())?;
     console.result(format!("{}: {} bytes, by {codec}", args.output.display(), new.len()));
     Ok(Done {
         code: ExitCode::Success,

@@ -9,7 +9,7 @@ use super::contention::ContentionArgs;
 use super::failure::Failure;
 use super::{Done, OutputArgs};
 use crate::exit::ExitCode;
-use crate::host::Disk;
+use crate::host::{Disk, Machine};
 use crate::update::contention::InUse;
 use crate::update::recover::{Recovered, Remedy, interrupted, recover};
 use crate::update::target::TargetRoot;
@@ -43,7 +43,7 @@ impl Observer for Teller<'_> {
 pub(super) fn run(args: &RecoverArgs, console: &Console) -> Result<Done, Failure> {
     let target = TargetRoot::open(&Disk, &args.target)?;
     let contention = args.contention.contention(InUse::Refuse);
-    let recovered = recover(&Disk, target, &contention, &mut Teller(console))?;
+    let recovered = recover(&Machine::default(), target, &contention, &mut Teller(console))?;
     for run in &recovered {
         console.result(describe(run));
     }

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::recover::{Teller, recovered_json, require_rest};
 use super::{Done, OutputArgs};
 use crate::exit::ExitCode;
-use crate::host::Disk;
+use crate::host::{Disk, Machine};
 use crate::name::UpdateId;
 use crate::update::contention::InUse;
 use crate::update::journal::StepRecord;
@@ -54,14 +54,15 @@ pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Done, Failur
         return Ok(done(args, &plan.folder.id, &plan.files, &[]));
     }
     let contention = args.contention.contention(InUse::Refuse);
-    let recovered = recover(&Disk, target, &contention, &mut Teller(console))?;
+    let recovered = recover(&Machine::default(), target, &contention, &mut Teller(console))?;
     let undone = recovered.iter().find(|run| run.did == Remedy::RolledBack);
     if let Some(run) = undone.filter(|run| args.id.as_ref().is_none_or(|id| *id == run.id)) {
         // What was to be taken back may well be that run. Taking back another one must be asked for.
         console.result(format!("{}: an interrupted run was taken back; nothing else was", run.id));
         return Ok(done(args, &run.id, &[], &recovered));
     }
-    let plan = rollback::rollback(&Disk, target, args.id.as_ref(), &contention, &mut Teller(console))?;
+    let plan =
+        rollback::rollback(&Machine::default(), target, args.id.as_ref(), &contention, &mut Teller(console))?;
     console.result(format!("{}: rolled back, {} files are as before", plan.folder.id, plan.files.len()));
     Ok(done(args, &plan.folder.id, &plan.files, &recovered))
 }

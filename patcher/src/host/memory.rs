@@ -5,7 +5,7 @@
 //! loss of power may then leave is told by the layers below.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,16 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 mod layers;
+mod registry;
+mod services;
 
 use layers::{Content, Layers, Node};
+use registry::Values;
+use services::MemoryService;
 
-use super::{
-    Attributes, Files, ForeignLock, Host, HostError, Kind, Lock, ServiceState, Services, Stat, Volume,
-};
+pub use services::Conduct;
+
+use super::{Attributes, Files, ForeignLock, Host, HostError, Kind, Lock, Stat, Volume};
 
 /// What happens at a chosen step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,17 +43,19 @@ enum Need {
     Nothing,
 }
 
-/// Files and services of a machine in memory, names as they are spelled (case matters, as on Linux).
+/// Files, services, registry and COM servers of a machine in memory, names of files as they are spelled (case matters, as
+/// on Linux).
 ///
 /// The clock stands still at 2000-01-28 10:49 UTC, the time of the first file of the founding article.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     disk: Rc<RefCell<Layers>>,
-    services: RefCell<BTreeMap<String, ServiceState>>,
-    /// What the services are when the machine has started.
-    at_start: RefCell<BTreeMap<String, ServiceState>>,
+    services: RefCell<BTreeMap<String, MemoryService>>,
+    values: RefCell<Values>,
+    com_servers: RefCell<BTreeSet<PathBuf>>,
     at_restart: RefCell<Vec<(PathBuf, PathBuf)>>,
     open: RefCell<Vec<PathBuf>>,
+    loaded: RefCell<Vec<PathBuf>>,
     free: Cell<Option<u64>>,
     faults: RefCell<Vec<(usize, Fault)>>,
     steps: RefCell<Vec<String>>,
@@ -89,15 +95,14 @@ impl Memory {
         disk.settle();
     }
 
-    /// Gives the machine a service, which is in this state whenever the machine has started.
-    pub fn put_service(&self, name: &str, state: ServiceState) {
-        self.at_start.borrow_mut().insert(name.to_owned(), state);
-        self.services.borrow_mut().insert(name.to_owned(), state);
-    }
-
     /// Has somebody open a file so that it cannot be replaced; none: nobody has any open.
     pub fn hold_open(&self, path: Option<&Path>) {
         self.open.replace(path.map(Path::to_owned).into_iter().collect());
+    }
+
+    /// Has a console load a file, which keeps nobody from replacing it; none: it is closed.
+    pub fn load(&self, path: Option<&Path>) {
+        self.loaded.replace(path.map(Path::to_owned).into_iter().collect());
     }
 
     /// Sets how much space the volume has left, by its own word.
@@ -129,20 +134,17 @@ impl Memory {
         }
     }
 
-    /// Returns the state of every service.
-    pub fn services(&self) -> BTreeMap<String, ServiceState> {
-        self.services.borrow().clone()
-    }
-
     /// Returns the machine as the next process finds it, with these faults: each at the step with its number, the
     /// first being 0. Locks are free, whoever held them.
     pub fn next_process(&self, faults: &[(usize, Fault)]) -> Self {
         Self {
             disk: Rc::new(RefCell::new(self.disk.borrow().clone())),
             services: self.services.clone(),
-            at_start: self.at_start.clone(),
+            values: self.values.clone(),
+            com_servers: self.com_servers.clone(),
             at_restart: self.at_restart.clone(),
             open: self.open.clone(),
+            loaded: self.loaded.clone(),
             free: self.free.clone(),
             faults: RefCell::new(faults.to_vec()),
             ..Self::default()
@@ -157,7 +159,7 @@ impl Memory {
             let back = self.next_process(&[]);
             back.disk.replace(disk);
             let started = back.next_process(&[]);
-            started.services.replace(self.at_start.borrow().clone());
+            started.start_services();
             let is_other = *started.services.borrow() != *back.services.borrow();
             found.push(back);
             found.extend(is_other.then_some(started));
@@ -178,7 +180,7 @@ impl Memory {
             drop(after.disk.borrow_mut().rename(&from, &to));
         }
         after.open.borrow_mut().clear();
-        after.services.replace(self.at_start.borrow().clone());
+        after.start_services();
         after.disk.borrow_mut().settle();
         after
     }
@@ -193,6 +195,7 @@ impl Memory {
         let mut hasher = DefaultHasher::new();
         self.disk.borrow().fingerprint().hash(&mut hasher);
         (&*self.services.borrow(), &*self.at_restart.borrow()).hash(&mut hasher);
+        (&*self.values.borrow(), &*self.com_servers.borrow()).hash(&mut hasher);
         hasher.finish()
     }
 
@@ -250,18 +253,6 @@ impl Memory {
         self.path_step(verb, path, Need::Nothing)?;
         self.disk.borrow_mut().sync(path)
     }
-
-    fn control(&self, verb: &'static str, name: &str, state: ServiceState) -> Result<(), HostError> {
-        let change = || {
-            self.step(verb, name, Need::Nothing)?;
-            match self.services.borrow_mut().get_mut(name) {
-                Some(service) => *service = state,
-                None => return Err(io::ErrorKind::NotFound.into()),
-            }
-            Ok(())
-        };
-        change().map_err(|source| HostError::Service { action: verb, service: name.to_owned(), source })
-    }
 }
 
 fn clock() -> SystemTime {
@@ -307,22 +298,13 @@ impl Files for Memory {
         Ok(open.then(|| "a program in memory".to_owned()))
     }
 
+    fn users_of(&self, folder: &Path) -> Result<Vec<String>, HostError> {
+        let loaded = self.loaded.borrow().iter().any(|path| path.starts_with(folder));
+        Ok(loaded.then(|| "a console in memory".to_owned()).into_iter().collect())
+    }
+
     fn now(&self) -> SystemTime {
         clock()
-    }
-}
-
-impl Services for Memory {
-    fn service(&self, name: &str) -> Result<Option<ServiceState>, HostError> {
-        Ok(self.services.borrow().get(name).copied())
-    }
-
-    fn stop_service(&self, name: &str) -> Result<(), HostError> {
-        self.control("stop", name, ServiceState::Stopped)
-    }
-
-    fn start_service(&self, name: &str) -> Result<(), HostError> {
-        self.control("start", name, ServiceState::Running)
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn look<'s>(
     let mut records = Vec::new();
     for name in names {
         if let Some(was) = host.service(name)? {
-            records.push(ServiceRecord { service: name.to_owned(), was });
+            records.push(ServiceRecord { service: name.to_owned(), was: was.state });
         }
     }
     Ok(records)
@@ -28,7 +28,7 @@ pub(super) fn stop(
     recorder: &mut Recorder<'_>,
 ) -> Result<(), HostError> {
     for ServiceRecord { service, .. } in records {
-        if host.service(service)? == Some(ServiceState::Running) {
+        if host.service(service)?.is_some_and(|service| service.state == ServiceState::Running) {
             host.stop_service(service)?;
             recorder.tell(&Event::Stopped(service));
         }
@@ -41,12 +41,12 @@ pub(super) fn start(host: &dyn Host, run: &Run, recorder: &mut Recorder<'_>) -> 
     let mut result = Ok(());
     for service in run.journal.stopped() {
         let started = host.service(service).and_then(|state| match state {
-            Some(ServiceState::Stopped) => {
+            Some(found) if found.state == ServiceState::Stopped => {
                 host.start_service(service)?;
                 recorder.tell(&Event::Started(service));
                 Ok(())
             }
-            Some(ServiceState::Running) | None => Ok(()),
+            Some(_) | None => Ok(()),
         });
         result = result.and(started);
     }

@@ -24,7 +24,7 @@ const MAX_HOLDER: u64 = 1024;
 const TRIES: usize = 1000;
 
 /// What came of claiming a lock file.
-pub(super) enum Claim {
+pub(in crate::host) enum Claim {
     /// Nobody holds it, and nobody else can take it as long as this is open.
     Free(File),
     /// It was there. Who left it may hold it still, on this machine or another; nobody else on this machine decides
@@ -38,7 +38,7 @@ pub(super) enum Claim {
 }
 
 /// A lock that is held.
-pub(super) struct DiskLock {
+pub(in crate::host) struct DiskLock {
     path: PathBuf,
     /// None where it cannot be removed while it is open.
     file: Option<File>,
@@ -121,7 +121,11 @@ enum Life {
 }
 
 /// Takes the lock, or tells who holds it.
-pub(super) fn take(path: &Path, foreign: ForeignLock, now: SystemTime) -> Result<DiskLock, HostError> {
+pub(in crate::host) fn take(
+    path: &Path,
+    foreign: ForeignLock,
+    now: SystemTime,
+) -> Result<DiskLock, HostError> {
     let own = Holder::own(now);
     let io_error = |source| HostError::io("take the lock", path)(source);
     for _ in 0..TRIES {

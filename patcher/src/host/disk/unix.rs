@@ -19,7 +19,7 @@ use crate::host::Volume;
 const NO_FOLLOW: i32 = OFlags::NOFOLLOW.bits() as i32;
 
 /// Tells of the volume a folder is on.
-pub(super) fn volume(folder: &Path) -> io::Result<Volume> {
+pub(in crate::host) fn volume(folder: &Path) -> io::Result<Volume> {
     let space = statvfs(folder)?;
     let free = space.f_bavail.saturating_mul(space.f_frsize);
     // A share that does not tell gives zeros.
@@ -27,12 +27,17 @@ pub(super) fn volume(folder: &Path) -> io::Result<Volume> {
 }
 
 /// Unix replaces a file's name, whoever has the file open.
-pub(super) fn in_use(_path: &Path) -> io::Result<Option<String>> {
+pub(in crate::host) fn in_use(_path: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
 /// No file is in use so that it would have to wait for a restart.
-pub(super) fn rename_at_restart(_from: &Path, _to: &Path) -> io::Result<()> {
+/// Tells nothing: a program that uses a file keeps nobody from replacing it.
+pub(in crate::host) fn users_of(_folder: &Path) -> io::Result<Vec<String>> {
+    Ok(Vec::new())
+}
+
+pub(in crate::host) fn rename_at_restart(_from: &Path, _to: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "only Windows replaces files at its restart"))
 }
 
@@ -40,7 +45,7 @@ pub(super) fn rename_at_restart(_from: &Path, _to: &Path) -> io::Result<()> {
 ///
 /// A mounted share may carry that out as removing the one and renaming the other, which leaves neither where somebody
 /// has the one open and lets it be removed. There the one is renamed out of the way first, beside the other.
-pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+pub(in crate::host) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     if !is_network(to) {
         return fs::rename(from, to);
     }
@@ -54,12 +59,12 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Removes a file, read-only or not, or a link.
-pub(super) fn remove_file(path: &Path) -> io::Result<()> {
+pub(in crate::host) fn remove_file(path: &Path) -> io::Result<()> {
     patiently(path, || fs::remove_file(path))
 }
 
 /// Removes an empty folder.
-pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
+pub(in crate::host) fn remove_folder(path: &Path) -> io::Result<()> {
     patiently(path, || fs::remove_dir(path))
 }
 
@@ -79,13 +84,13 @@ fn patiently(path: &Path, attempt: impl Fn() -> io::Result<()>) -> io::Result<()
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+pub(in crate::host) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
 /// Gives the file the owner of another, as far as this user may, its access list, and what else it is marked with
 /// (Samba keeps the attributes of DOS there).
-pub(super) fn copy_attributes(file: &File, _path: &Path, like: &Path) -> io::Result<()> {
+pub(in crate::host) fn copy_attributes(file: &File, _path: &Path, like: &Path) -> io::Result<()> {
     copy_owner(file, like)?;
     // What a mounted share shows of these is its own, and it may fail to take it back.
     if is_network(like) { Ok(()) } else { copy_marks(file, like) }
@@ -129,7 +134,7 @@ fn copy_owner(file: &File, like: &Path) -> io::Result<()> {
 }
 
 /// Claims a lock file.
-pub(super) fn claim(path: &Path) -> io::Result<Claim> {
+pub(in crate::host) fn claim(path: &Path) -> io::Result<Claim> {
     let mut options = OpenOptions::new();
     // Everybody may read who holds the target.
     options.read(true).write(true).mode(0o644).custom_flags(NO_FOLLOW);
@@ -164,7 +169,7 @@ pub(super) fn claim(path: &Path) -> io::Result<Claim> {
 }
 
 /// Gives a lock back.
-pub(super) fn give_back(file: Option<File>, path: &Path) -> io::Result<()> {
+pub(in crate::host) fn give_back(file: Option<File>, path: &Path) -> io::Result<()> {
     let removed = remove_file(path);
     // Not before: whoever locks a file that is gone sees that it is.
     drop(file);
@@ -187,7 +192,7 @@ fn has_no_locks(error: &io::Error) -> bool {
 
 /// Tells whether a file is on a mounted share: where another machine may be at it too, past this machine's locks.
 #[cfg(target_os = "linux")]
-pub(super) fn is_network(path: &Path) -> bool {
+pub(in crate::host) fn is_network(path: &Path) -> bool {
     /// The numbers of statfs(2) for FUSE, CIFS, SMB2, NFS, 9P.
     const MAGIC: [u32; 5] = [0x6573_5546, 0xff53_4d42, 0xfe53_4d42, 0x6969, 0x0102_1997];
     // What is not there yet will be where its folder is.
@@ -197,22 +202,22 @@ pub(super) fn is_network(path: &Path) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn is_network(_path: &Path) -> bool {
+pub(in crate::host) fn is_network(_path: &Path) -> bool {
     true
 }
 
 /// Returns the name of this machine.
-pub(super) fn machine() -> String {
+pub(in crate::host) fn machine() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Returns what no other machine has, as far as the system gives it.
-pub(super) fn machine_id() -> String {
+pub(in crate::host) fn machine_id() -> String {
     fs::read_to_string("/etc/machine-id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
 /// Returns what tells a process that runs from every other one, also of the same number; none if there is none.
-pub(super) fn process_id(number: u32) -> Option<String> {
+pub(in crate::host) fn process_id(number: u32) -> Option<String> {
     /// Where the time of its start is, counted behind the program's name, which may hold anything.
     const START: usize = 19;
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
@@ -222,7 +227,7 @@ pub(super) fn process_id(number: u32) -> Option<String> {
 }
 
 /// Returns the name of the user who runs this program.
-pub(super) fn user() -> String {
+pub(in crate::host) fn user() -> String {
     let name = ["USER", "LOGNAME"].into_iter().find_map(|name| env::var(name).ok());
     name.unwrap_or_else(|| format!("user {}", rustix::process::geteuid().as_raw()))
 }

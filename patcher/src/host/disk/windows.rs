@@ -36,7 +36,7 @@ fn wide(path: &Path) -> Vec<u16> {
 
 /// Tells of the volume a folder is on. Its number is not asked for: a folder of another volume is a mount point,
 /// which no target path follows.
-pub(super) fn volume(folder: &Path) -> io::Result<Volume> {
+pub(in crate::host) fn volume(folder: &Path) -> io::Result<Volume> {
     // That of a share is known by its separator at the end.
     let path = wide(&folder.join(""));
     let mut free = 0;
@@ -50,7 +50,7 @@ pub(super) fn volume(folder: &Path) -> io::Result<Volume> {
 }
 
 /// Tells who keeps a file from being replaced, by opening it as nobody else may have it open.
-pub(super) fn in_use(path: &Path) -> io::Result<Option<String>> {
+pub(in crate::host) fn in_use(path: &Path) -> io::Result<Option<String>> {
     let somebody = || holders(path).unwrap_or_else(|| "a program that Windows does not name".to_owned());
     let mut alone = OpenOptions::new();
     alone.read(true).share_mode(0).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
@@ -116,8 +116,13 @@ fn restart_manager_list(path: &Path) -> Vec<RM_PROCESS_INFO> {
     }
 }
 
+/// Returns the programs that have a file below a folder loaded.
+pub(in crate::host) fn users_of(_folder: &Path) -> io::Result<Vec<String>> {
+    Ok(Vec::new())
+}
+
 /// Has Windows rename a file at its next start; only on a disk of this machine.
-pub(super) fn rename_at_restart(from: &Path, to: &Path) -> io::Result<()> {
+pub(in crate::host) fn rename_at_restart(from: &Path, to: &Path) -> io::Result<()> {
     let (from, to) = (wide(&on_own_disk(from)?), wide(&on_own_disk(to)?));
     let flags = MOVEFILE_DELAY_UNTIL_REBOOT | MOVEFILE_REPLACE_EXISTING;
     // SAFETY: both paths end in a zero and outlive the call.
@@ -143,7 +148,7 @@ fn on_own_disk(path: &Path) -> io::Result<PathBuf> {
 /// Renames a file over another one, which Windows refuses where that is read-only.
 ///
 /// A crash in between leaves the old file writable; recovery sees that by its backup.
-pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+pub(in crate::host) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     if !is_read_only(to) {
         return fs::rename(from, to);
     }
@@ -154,7 +159,7 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 /// Removes a file, read-only or not, or a link.
 ///
 /// Of what is read-only the standard library only asks Windows 10 (1809) and later, and not on every file system.
-pub(super) fn remove_file(path: &Path) -> io::Result<()> {
+pub(in crate::host) fn remove_file(path: &Path) -> io::Result<()> {
     let error = match fs::remove_file(path) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => error,
         result => return result,
@@ -170,7 +175,7 @@ pub(super) fn remove_file(path: &Path) -> io::Result<()> {
 }
 
 /// Removes an empty folder.
-pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
+pub(in crate::host) fn remove_folder(path: &Path) -> io::Result<()> {
     fs::remove_dir(path)
 }
 
@@ -185,13 +190,13 @@ fn set_read_only(path: &Path, read_only: bool) -> io::Result<()> {
 }
 
 /// NTFS journals names by itself, and there is no call to make them durable.
-pub(super) fn sync_folder(_path: &Path) -> io::Result<()> {
+pub(in crate::host) fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
 /// Gives a new file the access list of another, in whose place it will stand; its own is that of the folder in which
 /// it was made. The attributes are copied by the caller.
-pub(super) fn copy_attributes(_file: &File, path: &Path, like: &Path) -> io::Result<()> {
+pub(in crate::host) fn copy_attributes(_file: &File, path: &Path, like: &Path) -> io::Result<()> {
     /// This user may not set it, as on many a share; or the file system has none.
     const NO_REASON_TO_FAIL: [u32; 3] = [ERROR_ACCESS_DENIED, ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED];
     let copied = access_list(&File::open(like)?).and_then(|list| {
@@ -234,7 +239,7 @@ fn set_access_list(file: &File, mut list: AccessList) -> io::Result<()> {
 }
 
 /// Claims a lock file: whoever has it open lets others read it only, on this disk or through a share.
-pub(super) fn claim(path: &Path) -> io::Result<Claim> {
+pub(in crate::host) fn claim(path: &Path) -> io::Result<Claim> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
     match options.clone().write(true).create(true).share_mode(FILE_SHARE_READ).open(path) {
@@ -261,34 +266,34 @@ pub(super) fn claim(path: &Path) -> io::Result<Claim> {
 }
 
 /// Gives a lock back.
-pub(super) fn give_back(file: Option<File>, path: &Path) -> io::Result<()> {
+pub(in crate::host) fn give_back(file: Option<File>, path: &Path) -> io::Result<()> {
     // It can only be removed once it is closed; whoever opens it in between has it, and keeps it from being removed.
     drop(file);
     fs::remove_file(path)
 }
 
 /// The server of a share does for Windows all that a disk does.
-pub(super) fn is_network(_path: &Path) -> bool {
+pub(in crate::host) fn is_network(_path: &Path) -> bool {
     false
 }
 
 /// Nothing is decided by it.
-pub(super) fn process_id(_number: u32) -> Option<String> {
+pub(in crate::host) fn process_id(_number: u32) -> Option<String> {
     None
 }
 
 /// Returns the name of this machine.
-pub(super) fn machine() -> String {
+pub(in crate::host) fn machine() -> String {
     env::var("COMPUTERNAME").unwrap_or_else(|_| "a machine without a name".to_owned())
 }
 
 /// Nothing is decided by it: locks of Windows hold for every machine.
-pub(super) fn machine_id() -> String {
+pub(in crate::host) fn machine_id() -> String {
     String::new()
 }
 
 /// Returns the name of the user who runs this program.
-pub(super) fn user() -> String {
+pub(in crate::host) fn user() -> String {
     env::var("USERNAME").unwrap_or_else(|_| "a user without a name".to_owned())
 }
 

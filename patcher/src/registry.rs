@@ -1,0 +1,238 @@
+//! Keys and values of a Windows registry: the small values that ports, manifests and journals share.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The only root that updates know, as people abbreviate it.
+const ROOT: &str = "HKLM";
+/// The same, as exports write it.
+const LONG_ROOT: &str = "HKEY_LOCAL_MACHINE";
+/// Longest name of a key in characters ("Registry Element Size Limits").
+const MAX_NAME: usize = 255;
+/// Most keys below one another (likewise).
+const MAX_DEPTH: usize = 512;
+
+/// `REG_SZ`: text.
+pub const SZ: u32 = 1;
+/// `REG_EXPAND_SZ`: text with `%VARIABLES%`.
+pub const EXPAND_SZ: u32 = 2;
+/// `REG_DWORD`: a number of 32 bits.
+pub const DWORD: u32 = 4;
+/// `REG_MULTI_SZ`: texts.
+pub const MULTI_SZ: u32 = 7;
+
+/// A key below `HKEY_LOCAL_MACHINE`, such as `HKLM\SOFTWARE\Microsoft\SMS\Setup`.
+///
+/// Case is kept and has no meaning. At least one name stands below the root.
+#[derive(Clone, Debug, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RegistryKey(Vec<String>);
+
+/// A text that is no such key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is no registry key: HKLM\\ and names of 1 to {MAX_NAME} characters are wanted")]
+pub struct InvalidKey {
+    found: String,
+}
+
+impl RegistryKey {
+    /// Returns the names below the root, outermost first.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Returns the path below the root: `SOFTWARE\Microsoft\SMS\Setup`.
+    pub fn path(&self) -> String {
+        self.0.join("\\")
+    }
+
+    /// Returns the key that holds it; none directly below the root.
+    pub fn parent(&self) -> Option<Self> {
+        let (_, above) = self.0.split_last()?;
+        (!above.is_empty()).then(|| Self(above.to_vec()))
+    }
+
+    /// Returns the key as a 64-bit Windows keeps it of a 32-bit program: `SOFTWARE\Wow6432Node\...`.
+    ///
+    /// None outside of `SOFTWARE`, and where it says so already: there is one for all programs.
+    pub fn redirected(&self) -> Option<Self> {
+        let (first, rest) = self.0.split_first()?;
+        let node = "Wow6432Node";
+        let is_redirected = rest.first().is_some_and(|name| name.eq_ignore_ascii_case(node));
+        (first.eq_ignore_ascii_case("SOFTWARE") && !is_redirected)
+            .then(|| Self([first.clone(), node.to_owned()].into_iter().chain(rest.iter().cloned()).collect()))
+    }
+}
+
+impl PartialEq for RegistryKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len()
+            && self.names().zip(other.names()).all(|(one, other)| one.eq_ignore_ascii_case(other))
+    }
+}
+
+impl FromStr for RegistryKey {
+    type Err = InvalidKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        let mut names = text.split('\\');
+        let root = names.next().unwrap_or_default();
+        let names: Vec<String> = names.map(str::to_owned).collect();
+        let is_name = |name: &String| {
+            (1..=MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+        };
+        let is_root = root.eq_ignore_ascii_case(ROOT) || root.eq_ignore_ascii_case(LONG_ROOT);
+        if is_root && (1..=MAX_DEPTH).contains(&names.len()) && names.iter().all(is_name) {
+            return Ok(Self(names));
+        }
+        Err(InvalidKey { found: text.chars().take(80).collect() })
+    }
+}
+
+impl TryFrom<String> for RegistryKey {
+    type Error = InvalidKey;
+
+    fn try_from(text: String) -> Result<Self, InvalidKey> {
+        text.parse()
+    }
+}
+
+impl From<RegistryKey> for String {
+    fn from(key: RegistryKey) -> Self {
+        key.to_string()
+    }
+}
+
+impl fmt::Display for RegistryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{ROOT}\\{}", self.path())
+    }
+}
+
+/// What a registry value holds: its type and its bytes, exactly as the registry has them.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryValue {
+    /// Its type: [`SZ`], [`DWORD`] ...
+    pub kind: u32,
+    /// Its bytes: text as UTF-16, little-endian, with a zero at its end.
+    #[serde(with = "hex")]
+    pub data: Vec<u8>,
+}
+
+impl RegistryValue {
+    /// Makes a text.
+    pub fn text(text: &str) -> Self {
+        Self { kind: SZ, data: utf16(text) }
+    }
+
+    /// Makes a number.
+    pub fn number(number: u32) -> Self {
+        Self { kind: DWORD, data: number.to_le_bytes().to_vec() }
+    }
+
+    /// Makes a list of texts.
+    pub fn texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+        let data = texts.into_iter().flat_map(utf16).chain([0, 0]).collect();
+        Self { kind: MULTI_SZ, data }
+    }
+
+    /// Returns what people read in it: a text up to its first zero, or a number in decimal; none of other types.
+    pub fn as_text(&self) -> Option<String> {
+        match self.kind {
+            SZ | EXPAND_SZ => self.as_texts().into_iter().next().or(Some(String::new())),
+            DWORD => Some(u32::from_le_bytes(self.data.as_slice().try_into().ok()?).to_string()),
+            _ => None,
+        }
+    }
+
+    /// Returns the texts in it, each up to a zero; the end of a list is no text. A broken character is replaced.
+    pub fn as_texts(&self) -> Vec<String> {
+        let units: Vec<u16> = self
+            .data
+            .chunks_exact(2)
+            .filter_map(|pair| Some(u16::from_le_bytes(pair.try_into().ok()?)))
+            .collect();
+        let texts: Vec<String> = units.split(|unit| *unit == 0).map(String::from_utf16_lossy).collect();
+        let is_list = self.kind == MULTI_SZ;
+        texts.into_iter().filter(|text| !is_list || !text.is_empty()).collect()
+    }
+}
+
+impl fmt::Debug for RegistryValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.as_text() {
+            Some(text) => write!(f, "RegistryValue({}, {text:?})", self.kind),
+            None => write!(f, "RegistryValue({}, {} bytes)", self.kind, self.data.len()),
+        }
+    }
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
+}
+
+/// Bytes in JSON: hexadecimal digits.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
+        bytes
+            .filter(|_| text.len() % 2 == 0)
+            .ok_or_else(|| D::Error::custom("pairs of hexadecimal digits are wanted"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_ignore_case_and_take_both_names_of_the_root() {
+        let key: RegistryKey = r"HKLM\SOFTWARE\Microsoft\SMS\Setup".parse().unwrap();
+        assert_eq!(r"hkey_local_machine\software\microsoft\sms\setup".parse(), Ok(key.clone()));
+        assert_eq!(key.to_string(), r"HKLM\SOFTWARE\Microsoft\SMS\Setup");
+        assert_eq!(key.parent().unwrap().to_string(), r"HKLM\SOFTWARE\Microsoft\SMS");
+        assert_eq!(key.redirected().unwrap().to_string(), r"HKLM\SOFTWARE\Wow6432Node\Microsoft\SMS\Setup");
+        assert_eq!(key.redirected().unwrap().redirected(), None);
+        for text in [
+            "",
+            "HKLM",
+            r"HKLM\",
+            r"HKCU\x",
+            r"HKLM\a\\b",
+            "HKLM\\a\nb",
+            &format!("HKLM\\{}", "k".repeat(256)),
+        ] {
+            assert!(text.parse::<RegistryKey>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn values_read_as_people_see_them_and_come_back_from_json() {
+        let values = [
+            (RegistryValue::text("2.00.1380.1000"), Some("2.00.1380.1000")),
+            (RegistryValue::text(""), Some("")),
+            (RegistryValue::number(6), Some("6")),
+            (RegistryValue { kind: SZ, data: Vec::new() }, Some("")),
+            (RegistryValue { kind: DWORD, data: vec![1] }, None),
+            (RegistryValue { kind: 3, data: vec![1, 2] }, None),
+        ];
+        for (value, text) in values {
+            assert_eq!(value.as_text().as_deref(), text, "{value:?}");
+            let json = serde_json::to_string(&value).unwrap();
+            assert_eq!(serde_json::from_str::<RegistryValue>(&json).unwrap(), value);
+        }
+        assert_eq!(RegistryValue::texts(["a", "b"]).as_texts(), ["a", "b"]);
+        assert!(serde_json::from_str::<RegistryValue>(r#"{"kind":1,"data":"4"}"#).is_err());
+    }
+}
