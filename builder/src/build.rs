@@ -14,6 +14,7 @@ use qfe_patcher::bundle::keyring::KeyId;
 use qfe_patcher::bundle::manifest::{
     BaselineEntry, DeltaEntry, FORMAT, FileEntry, Manifest, ManifestError, MemberEntry,
 };
+use qfe_patcher::bundle::product::ManualStep;
 use qfe_patcher::digest::Digest;
 use qfe_patcher::target_path::{TargetPath, UnsafePath};
 
@@ -21,7 +22,7 @@ use crate::container::{self, Contents, WriteError};
 use crate::delta::{Choice, EncodeError, Encoded, Pair, encode_all};
 use crate::profile::Profile;
 use crate::progress::Progress;
-use crate::recipe::Recipe;
+use crate::recipe::{self, Recipe};
 use crate::sign::{SignError, SigningKey};
 
 pub mod finding;
@@ -233,8 +234,12 @@ fn assemble(
         requires: recipe.requires.clone(),
         supersedes: recipe.supersedes.clone(),
         log,
-        gates: profile.gates(&recipe.builds),
-        roles: profile.roles.iter().map(|role| role.entry.clone()).collect(),
+        registration: profile.registration(&recipe.id, &recipe.title, recipe.revision),
+        levels: profile.levels.clone(),
+        gates: profile.gates.clone(),
+        roles: profile.role_entries(),
+        readiness: profile.readiness.clone(),
+        manual: manual(recipe, profile),
         files,
         deltas: entries,
         members: members
@@ -247,6 +252,16 @@ fn assemble(
             .collect(),
     };
     Ok((manifest, members))
+}
+
+/// Returns the steps by hand, for every role where the recipe names none.
+fn manual(recipe: &Recipe, profile: &Profile) -> Vec<ManualStep> {
+    let step = |step: &recipe::Step| ManualStep {
+        when: step.when,
+        roles: step.roles.clone().unwrap_or_else(|| profile.role_names().cloned().collect()),
+        text: step.text.clone(),
+    };
+    recipe.steps.iter().map(step).collect()
 }
 
 /// Tells whether the file can be made from each of its baselines, of which there is at least one.

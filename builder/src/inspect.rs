@@ -9,7 +9,8 @@ use qfe_patcher::bundle::Bundle;
 use qfe_patcher::bundle::BundleError;
 use qfe_patcher::bundle::container::ContainerKind;
 use qfe_patcher::bundle::keyring::{KeyId, claimed_signer};
-use qfe_patcher::bundle::manifest::{FileEntry, Gate, Manifest, RoleEntry, Verb};
+use qfe_patcher::bundle::manifest::{FileEntry, Manifest, Verb};
+use qfe_patcher::bundle::product::{Gate, ManualStep, Moment, ReadySet, RoleEntry, ServiceEntry};
 use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
@@ -41,6 +42,10 @@ pub struct Inspection {
     pub gates: Vec<Gate>,
     /// The parts a target may play.
     pub roles: Vec<RoleEntry>,
+    /// Sets of updates that a next step needs.
+    pub readiness: Vec<ReadySet>,
+    /// What an admin does by hand around it.
+    pub manual: Vec<ManualStep>,
     /// The files of each platform.
     pub platforms: Vec<PlatformPart>,
     /// Ids of the keys that the signatures name.
@@ -125,6 +130,8 @@ pub fn inspect(bundle: &Bundle, size: u64) -> Result<Inspection, BundleError> {
         lean: manifest.files.iter().any(|file| file.member.is_none()),
         gates: manifest.gates.clone(),
         roles: manifest.roles.clone(),
+        readiness: manifest.readiness.clone(),
+        manual: manifest.manual.clone(),
         platforms: manifest.platforms().into_iter().map(|platform| part(&manifest, platform)).collect(),
         signers,
         signatures_checked: false,
@@ -203,10 +210,26 @@ impl fmt::Display for Inspection {
                 Gate::RegistryOneOf { key, value, one_of, .. } => {
                     writeln!(f, "gate:        {key} '{value}' is one of {}", list(one_of, "nothing"))?;
                 }
+                Gate::RegistryMachine { key, value, .. } => {
+                    writeln!(f, "gate:        which machine {key} '{value}' names")?;
+                }
+                Gate::PendingRenames { key, value, .. } => {
+                    writeln!(f, "gate:        no rename in {key} '{value}' is of these files")?;
+                }
             }
         }
         for role in &self.roles {
             self.fmt_role(f, role)?;
+        }
+        for set in &self.readiness {
+            writeln!(f, "ready set:   {} ({})", set.set, set.title)?;
+        }
+        for step in &self.manual {
+            let when = match step.when {
+                Moment::Before => "before",
+                Moment::After => "after",
+            };
+            writeln!(f, "by hand:     {when}, {}: {}", list(&step.roles, "no role"), step.text)?;
         }
         for part in &self.platforms {
             self.fmt_platform(f, part)?;
@@ -218,8 +241,11 @@ impl fmt::Display for Inspection {
 impl Inspection {
     fn fmt_role(&self, f: &mut fmt::Formatter<'_>, role: &RoleEntry) -> fmt::Result {
         writeln!(f, "role:        {} ({}), usually {}", role.role, role.title, role.usual)?;
-        let service = |s: &qfe_patcher::bundle::manifest::ServiceEntry| {
-            format!("{}{}", s.service, if s.optional { " (where present)" } else { "" })
+        let service = |s: &ServiceEntry| {
+            let or = s.prefix.as_ref().map_or_else(String::new, |prefix| format!(" or {prefix}..."));
+            let held =
+                if s.holds.is_empty() { String::new() } else { format!(" (for {})", list(&s.holds, "")) };
+            format!("{}{or}{held}{}", s.service, if s.optional { " (where present)" } else { "" })
         };
         writeln!(f, "             stops {}", list(role.services.iter().map(service), "no service"))?;
         if !role.after.is_empty() {

@@ -4,14 +4,18 @@
 //! signed manifest, so that the patcher knows no product. `profiles/sms2.toml` is built in; a recipe may name
 //! another. A profile that exists is sound: unique roles, references that lead somewhere, safe paths.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
 
-use qfe_patcher::bundle::manifest::{Gate, RoleEntry, ServiceEntry, Verb};
+use qfe_patcher::bundle::manifest::Verb;
+use qfe_patcher::bundle::product::{
+    Gate, Level, Product, ReadySet, Registration, RegistrationValue, RoleEntry, ServiceEntry,
+};
 use qfe_patcher::name::{Role, UpdateId};
 use qfe_patcher::platform::Platform;
+use qfe_patcher::registry::{InvalidKey, RegistryKey};
 use qfe_patcher::target_path::{TargetPath, UnsafePath};
 
 use crate::recipe::{FormError, When};
@@ -27,8 +31,13 @@ pub struct Profile {
     /// Where the log is kept below the target; `{id}` stands for the update's number.
     log: String,
     platforms: Folders,
+    /// The product's releases, oldest first.
+    pub levels: Vec<Level>,
+    registration: Option<WrittenRegistration>,
     /// Conditions on the machine.
-    gates: Vec<Gate>,
+    pub gates: Vec<Gate>,
+    /// Sets of updates that a next step needs.
+    pub readiness: Vec<ReadySet>,
     /// The parts a target may play, in the order of the profile.
     pub roles: Vec<RoleProfile>,
 }
@@ -58,8 +67,13 @@ struct Written {
     product: String,
     log: String,
     platforms: Folders,
+    #[serde(default, rename = "level")]
+    levels: Vec<WrittenLevel>,
+    registration: Option<WrittenRegistration>,
     #[serde(default, rename = "gate")]
     gates: Vec<Gate>,
+    #[serde(default)]
+    readiness: Vec<ReadySet>,
     #[serde(rename = "role")]
     roles: Vec<WrittenRole>,
 }
@@ -70,10 +84,14 @@ struct WrittenRole {
     role: Role,
     title: String,
     usual: String,
+    #[serde(default)]
+    lacks: Vec<TargetPath>,
     to: String,
     when: When,
     #[serde(default)]
     after: Vec<Role>,
+    #[serde(default)]
+    programs: Vec<String>,
     #[serde(default)]
     before: Vec<String>,
     #[serde(default)]
@@ -86,6 +104,28 @@ struct WrittenService {
     service: String,
     #[serde(default)]
     optional: bool,
+    prefix: Option<String>,
+    #[serde(default)]
+    holds: Vec<TargetPath>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenLevel {
+    build: u16,
+    #[serde(default)]
+    from: u16,
+    name: String,
+    version: Option<String>,
+}
+
+/// Where updates are recorded; `{id}`, `{title}` and `{revision}` stand for the update's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRegistration {
+    key: String,
+    #[serde(default)]
+    values: BTreeMap<String, String>,
 }
 
 /// Why a text is no profile.
@@ -111,6 +151,32 @@ pub enum ProfileError {
         role: Role,
         /// The role it names.
         after: Role,
+    },
+    /// A gate names a role that is not defined.
+    #[error("{path}: the gate on {gate} is for the role {role}, which is not defined")]
+    GateRole {
+        /// The profile.
+        path: String,
+        /// The value it looks at.
+        gate: String,
+        /// The role.
+        role: Role,
+    },
+    /// A text is no registry key.
+    #[error("{path}: the registration's key cannot be used")]
+    Key {
+        /// The profile.
+        path: String,
+        /// Why.
+        source: InvalidKey,
+    },
+    /// Releases are not in order.
+    #[error("{path}: level {name} comes before an older one: by build and revision they must ascend")]
+    LevelOrder {
+        /// The profile.
+        path: String,
+        /// The release.
+        name: String,
     },
     /// A path is not safe.
     #[error("{path}: {key} {found:?} leads to no safe path")]
@@ -153,7 +219,10 @@ impl Profile {
             product: written.product,
             log: written.log,
             platforms: written.platforms,
+            levels: written.levels.into_iter().map(Level::from).collect(),
+            registration: written.registration,
             gates: written.gates,
+            readiness: written.readiness,
             roles: written.roles.into_iter().map(RoleProfile::from).collect(),
         };
         profile.check(&path.display().to_string())?;
@@ -175,6 +244,28 @@ impl Profile {
             }
             self.probe("to", to, |name| self.place(to, Platform::I386, name))
                 .map_err(|error| error(path()))?;
+        }
+        for gate in &self.gates {
+            let roles: Vec<&Role> = match gate {
+                Gate::RegistryBuild { roles, .. }
+                | Gate::RegistryOneOf { roles, .. }
+                | Gate::PendingRenames { roles, .. } => roles.iter().collect(),
+                Gate::RegistryMachine { here, elsewhere, .. } => here.iter().chain(elsewhere).collect(),
+            };
+            if let Some(role) = roles.into_iter().find(|role| !known.contains(role)) {
+                let (gate, role) = (gate.place().1.to_owned(), role.clone());
+                return Err(ProfileError::GateRole { path: path(), gate, role });
+            }
+        }
+        let order = |level: &Level| (level.build, level.from);
+        let disordered =
+            self.levels.iter().zip(self.levels.iter().skip(1)).find(|(a, b)| order(a) >= order(b));
+        if let Some((level, _)) = disordered {
+            return Err(ProfileError::LevelOrder { path: path(), name: level.name.clone() });
+        }
+        if let Some(registration) = &self.registration {
+            let key: Result<RegistryKey, _> = registration.key.parse();
+            key.map_err(|source| ProfileError::Key { path: path(), source })?;
         }
         self.probe("log", &self.log, |name| place(&self.log.replace("{id}", "Q1"), name))
             .map_err(|error| error(path()))
@@ -210,13 +301,38 @@ impl Profile {
         self.log.replace("{id}", id.as_str()).parse()
     }
 
-    /// Returns the gates of an update: those that compare builds only where the update is for certain ones.
-    pub fn gates(&self, builds: &[u16]) -> Vec<Gate> {
-        let wanted = |gate: &&Gate| match gate {
-            Gate::RegistryBuild { .. } => !builds.is_empty(),
-            Gate::RegistryOneOf { .. } => true,
+    /// Returns what it says of the product, as the patcher knows it.
+    pub fn facts_of_product(&self) -> Product {
+        Product {
+            product: self.product.clone(),
+            log: self.log.clone(),
+            levels: self.levels.clone(),
+            gates: self.gates.clone(),
+            roles: self.role_entries(),
+            readiness: self.readiness.clone(),
+        }
+    }
+
+    /// Returns the roles as manifests carry them.
+    pub fn role_entries(&self) -> Vec<RoleEntry> {
+        self.roles.iter().map(|role| role.entry.clone()).collect()
+    }
+
+    /// Returns where an update is recorded in the registry.
+    pub fn registration(&self, id: &UpdateId, title: &str, revision: u32) -> Option<Registration> {
+        let fill = |text: &str| {
+            text.replace("{id}", id.as_str())
+                .replace("{revision}", &revision.to_string())
+                .replace("{title}", title)
         };
-        self.gates.iter().filter(wanted).cloned().collect()
+        self.registration.as_ref().map(|written| Registration {
+            key: fill(&written.key),
+            values: written
+                .values
+                .iter()
+                .map(|(name, text)| RegistrationValue { name: name.clone(), text: fill(text) })
+                .collect(),
+        })
     }
 
     /// Returns the path of a file in the folder `to` of a target; `.` is the target itself.
@@ -238,19 +354,32 @@ fn place(folder: &str, name: &TargetPath) -> Result<TargetPath, PlaceError> {
 
 impl From<WrittenRole> for RoleProfile {
     fn from(written: WrittenRole) -> Self {
-        let service = |WrittenService { service, optional }| ServiceEntry { service, optional };
+        let service = |WrittenService { service, optional, prefix, holds }| ServiceEntry {
+            service,
+            optional,
+            prefix,
+            holds,
+        };
         Self {
             entry: RoleEntry {
                 role: written.role,
                 title: written.title,
                 usual: written.usual,
+                lacks: written.lacks,
                 after: written.after,
                 services: written.services.into_iter().map(service).collect(),
+                programs: written.programs,
                 before: written.before,
             },
             to: written.to,
             when: written.when,
         }
+    }
+}
+
+impl From<WrittenLevel> for Level {
+    fn from(WrittenLevel { build, from, name, version }: WrittenLevel) -> Self {
+        Self { build, from, name, version }
     }
 }
 
@@ -288,7 +417,8 @@ mod tests {
                 vec![
                     ("SMS_SITE_COMPONENT_MANAGER", false),
                     ("SMS_EXECUTIVE", false),
-                    ("SMS_SQL_MONITOR", true)
+                    ("SMS_SQL_MONITOR", true),
+                    ("WinMgmt", true)
                 ],
                 vec![("SMS_SQL_MONITOR", false)],
                 vec![("WinMgmt", false), ("SMS_SQL_MONITOR", true)],
@@ -308,27 +438,48 @@ mod tests {
 
     #[test]
     fn remedies_are_one_line_and_say_what_to_type() {
-        for gate in Profile::sms2().unwrap().gates(&[1380]) {
-            let (Gate::RegistryBuild { remedy, .. } | Gate::RegistryOneOf { remedy, .. }) = gate;
+        for gate in Profile::sms2().unwrap().gates {
+            let (Gate::RegistryBuild { remedy, .. }
+            | Gate::RegistryOneOf { remedy, .. }
+            | Gate::RegistryMachine { remedy, .. }
+            | Gate::PendingRenames { remedy, .. }) = &gate;
             assert!(!remedy.contains('\n') && !remedy.contains("  "), "{remedy:?}");
-            assert!(remedy.contains(r"HKLM\SOFTWARE\Microsoft\SMS\Setup"), "{remedy}");
+            assert!(!remedy.contains("Correct") || remedy.contains(&gate.place().0.to_string()), "{remedy}");
         }
     }
 
+    /// `QFE_BLESS=1` writes them anew.
     #[test]
-    fn builds_are_compared_only_where_the_recipe_names_them() {
-        let profile = Profile::sms2().unwrap();
-        assert_eq!((profile.gates(&[1380]).len(), profile.gates(&[]).len()), (2, 1));
+    fn the_patcher_has_the_facts_of_the_built_in_profile() {
+        let facts = Profile::sms2().unwrap().facts_of_product();
+        if std::env::var_os("QFE_BLESS").is_some() {
+            let text = serde_json::to_string_pretty(&facts).unwrap();
+            std::fs::write("../patcher/src/bundle/product/sms2.json", text + "\n").unwrap();
+        } else {
+            assert_eq!(Product::built_in(), facts);
+        }
     }
 
     #[test]
     fn broken_profiles_are_refused_by_name() {
         assert!(matches!(broken("usual =", "usually ="), ProfileError::Form(_)));
         assert!(matches!(broken("registry-build", "moon-phase"), ProfileError::Form(_)));
-        assert!(matches!(broken("[\"site-server\"]", "[\"moon\"]"), ProfileError::UnknownRole { .. }));
+        assert!(matches!(
+            broken("after = [\"site-server\"]", "after = [\"moon\"]"),
+            ProfileError::UnknownRole { .. }
+        ));
         assert!(matches!(
             broken("role = \"console\"", "role = \"provider\""),
             ProfileError::RoleTwice { .. }
+        ));
+        assert!(matches!(
+            broken("here = [\"provider\"]", "here = [\"moon\"]"),
+            ProfileError::GateRole { .. }
+        ));
+        assert!(matches!(broken("build = 1380", "build = 1239"), ProfileError::LevelOrder { .. }));
+        assert!(matches!(
+            broken("'HKLM\\SOFTWARE\\Microsoft\\Updates", "'HKCU\\x"),
+            ProfileError::Key { .. }
         ));
         for (from, to) in [("Bin/{platform}", "../{platform}"), ("Bin/{platform}", "{drive}"), ("LOGS/", "/")]
         {

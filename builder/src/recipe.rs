@@ -7,9 +7,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
+use qfe_patcher::bundle::product::Moment;
 use qfe_patcher::name::{Role, UpdateId};
 use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
@@ -44,9 +45,24 @@ pub struct Recipe {
     /// Known old states.
     #[serde(default, rename = "baseline")]
     pub baselines: Vec<Baseline>,
+    /// What is to be done by hand; shown to admins, never run.
+    #[serde(default, rename = "step")]
+    pub steps: Vec<Step>,
     /// The files; none: every file of the payload, for all roles.
     #[serde(default, rename = "file")]
     pub files: Vec<FileRule>,
+}
+
+/// Something to be done by hand.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Before the files are replaced, or after.
+    pub when: Moment,
+    /// The roles it is for; none: all of the profile.
+    pub roles: Option<Vec<Role>>,
+    /// What to do, in one line.
+    pub text: String,
 }
 
 fn first_revision() -> u32 {
@@ -107,8 +123,10 @@ pub struct FileRule {
     pub platforms: Option<Vec<Platform>>,
     /// Roles that get it; none: all of the profile.
     pub roles: Option<Vec<Role>>,
-    /// The folder below the target; `{platform}` stands for the platform's folder name; none: the role's default.
-    pub to: Option<String>,
+    /// The folders below the target, each of which gets it; `{platform}` stands for the platform's folder name; none: the
+    /// role's default.
+    #[serde(default, deserialize_with = "one_or_more")]
+    pub to: Option<Vec<String>>,
     /// Whether it is added where it is absent; none: the role's default.
     pub when: Option<When>,
     /// Whether it is a COM server, registered again around the swap.
@@ -126,6 +144,27 @@ impl FileRule {
     pub fn is_for(&self, platform: Platform) -> bool {
         self.platforms.as_ref().is_none_or(|platforms| platforms.contains(&platform))
     }
+}
+
+/// Takes a text or a list of them.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    struct Form;
+    impl<'de> Visitor<'de> for Form {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a folder such as \"Bin/{platform}\", or a list of them")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<String>, E> {
+            Ok(vec![text.to_owned()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Vec<String>, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(seq))
+        }
+    }
+    deserializer.deserialize_any(Form).map(Some)
 }
 
 /// Where a file is wanted.
@@ -230,6 +269,7 @@ mod tests {
         assert_eq!((recipe.revision, recipe.builds.as_slice()), (2, [1380].as_slice()));
         let [ccm, other] = recipe.files.as_slice() else { panic!("{:?}", recipe.files) };
         assert_eq!(ccm.version.as_ref().unwrap().on(Platform::Alpha).unwrap().to_string(), "2.0.1380.1125");
+        assert_eq!(ccm.to.as_deref(), Some(["Bin/{platform}".to_owned()].as_slice()));
         assert_eq!((ccm.when, ccm.register), (Some(When::Always), true));
         assert_eq!(other.version.as_ref().unwrap().on(Platform::Alpha), None);
         assert!(!other.is_for(Platform::Alpha));

@@ -271,7 +271,7 @@ mod tests {
 
     fn manifest() -> (Manifest, Vec<u8>) {
         let text = r#"{"format": 1, "id": "Q1", "title": "t", "revision": 3, "product": "p", "builds": [],
-            "requires": [], "supersedes": [], "log": "LOGS/Q1.log", "gates": [], "roles": [], "files": [],
+            "requires": [], "supersedes": [], "log": "LOGS/Q1.log", "registration": null, "levels": [], "gates": [], "roles": [], "readiness": [], "manual": [], "files": [],
             "deltas": [], "members": []}"#;
         (Manifest::parse(text.as_bytes()).unwrap(), text.as_bytes().to_vec())
     }

@@ -17,6 +17,7 @@ use crate::target_path::TargetPath;
 pub mod container;
 pub mod keyring;
 pub mod manifest;
+pub mod product;
 
 /// The folder of the signatures in a container.
 pub const SIGNATURE_FOLDER: &str = "signatures/";
@@ -137,6 +138,11 @@ impl Bundle {
     /// Returns the manifest's bytes and the signatures, unbelieved.
     pub fn signed(&self) -> &Signed {
         &self.signed
+    }
+
+    /// Returns the digest of the manifest, by which runs remember their bundle.
+    pub fn manifest_digest(&self) -> Digest {
+        Digest::of(&self.signed.bytes)
     }
 
     /// Parses the manifest without believing it: for showing a bundle, never for applying it.

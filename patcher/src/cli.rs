@@ -10,11 +10,15 @@ mod codes;
 pub mod console;
 mod contention;
 mod delta;
+mod doctor;
 pub mod failure;
 pub mod keys;
 mod log;
+mod machine;
+mod ready;
 mod recover;
 mod rollback;
+mod stage;
 mod status;
 mod verify;
 
@@ -40,6 +44,9 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     Recover(recover::RecoverArgs),
     Status(status::StatusArgs),
+    Doctor(doctor::DoctorArgs),
+    Ready(ready::ReadyArgs),
+    Stage(stage::StageArgs),
     Delta(delta::DeltaArgs),
 }
 
@@ -68,6 +75,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
             end("recover", &args.output.console(), |console| recover::run(&args, console))
         }
         Command::Status(args) => end("status", &args.output.console(), |console| status::run(&args, console)),
+        Command::Doctor(args) => end("doctor", &args.output.console(), |console| doctor::run(&args, console)),
+        Command::Ready(args) => end("ready", &args.output.console(), |console| ready::run(&args, console)),
+        Command::Stage(args) => end("stage", &args.output.console(), |console| stage::run(&args, console)),
         Command::Delta(args) => {
             end("delta", &args.output_args.console(), |console| delta::run(&args, console))
         }

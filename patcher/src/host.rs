@@ -256,6 +256,9 @@ pub trait Files {
     /// Tells of the volume that an existing folder is on.
     fn volume(&self, folder: &Path) -> Result<Volume, HostError>;
 
+    /// Tells whether this user may make files in an existing folder; yes, where the system cannot tell.
+    fn may_write(&self, folder: &Path) -> Result<bool, HostError>;
+
     /// Tells who keeps an existing file from being replaced; none if nobody does, or if the system cannot tell.
     fn in_use(&self, path: &Path) -> Result<Option<String>, HostError>;
 

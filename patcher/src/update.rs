@@ -15,9 +15,12 @@ use crate::target_path::{TargetPath, UnsafePath};
 
 pub mod apply;
 pub mod contention;
+pub mod doctor;
 pub mod facts;
 pub mod journal;
+pub mod order;
 pub mod plan;
+pub mod ready;
 pub mod receipt;
 mod recorder;
 pub mod recover;
@@ -29,6 +32,7 @@ pub mod status;
 pub mod target;
 
 mod undo;
+mod values;
 
 pub use recorder::{Event, Observer};
 

@@ -235,11 +235,16 @@ impl Tiny {
                 }
             }
         }
+        let rule = |name: &&str| {
+            let register = *name == "Two.ini";
+            format!("[[file]]\nname = '{name}'\nregister = {register}\n")
+        };
+        let rules: String = new.keys().map(rule).collect();
         let recipe = format!(
             "id = '{id}'\ntitle = 'Small files'\nrevision = 1\n{more}\n\
              product = 'Systems Management Server 2.0'\nbuilds = [1380]\n\
              [payload]\ni386 = 'update/i386'\nalpha = 'update/alpha'\n\
-             [[baseline]]\nname = 'old'\ni386 = 'baseline/i386'\nalpha = 'baseline/alpha'\n"
+             [[baseline]]\nname = 'old'\ni386 = 'baseline/i386'\nalpha = 'baseline/alpha'\n{rules}"
         );
         fs::write(folder.join("update.toml"), recipe).expect("a file can be written");
         let bundle = workshop.path(&format!("{id}.zip"));

@@ -107,6 +107,7 @@ impl Surveyor<'_> {
     /// Checks what the recipe says about the update as a whole.
     fn check_head(&mut self) {
         let Recipe { id, title, revision, product, builds, requires, supersedes, .. } = self.recipe;
+        let profile = self.profile;
         let mut refuse = |key: &str, found: String, wanted| {
             self.findings.push(Finding::Value { key: key.to_owned(), found, wanted });
         };
@@ -125,6 +126,17 @@ impl Surveyor<'_> {
             }
             if ids.iter().enumerate().any(|(at, id)| ids.iter().take(at).any(|other| other == id)) {
                 refuse(key, "a list that holds an update twice".to_owned(), "each update once");
+            }
+        }
+        for step in &self.recipe.steps {
+            let text = &step.text;
+            if text.trim().is_empty() || text.chars().any(char::is_control) || text.chars().count() > 500 {
+                refuse("text of a [[step]]", format!("{text:?}"), "one line of at most 500 characters");
+            }
+            let unknown =
+                step.roles.iter().flatten().find(|role| !profile.role_names().any(|known| known == *role));
+            if let Some(role) = unknown {
+                refuse("roles of a [[step]]", role.to_string(), "roles of the profile");
             }
         }
         let mut names = BTreeSet::new();
@@ -184,7 +196,7 @@ impl Surveyor<'_> {
                     self.findings.push(Finding::PlatformWithoutPayload { name, platform });
                 }
             }
-            self.check_roles(&rule);
+            self.check_roles(&rule.name, rule.roles.as_deref());
             for platform in Platform::ALL.into_iter().filter(|platform| rule.is_for(*platform)) {
                 if self.recipe.payload.on(platform).is_none() {
                     continue;
@@ -198,16 +210,16 @@ impl Surveyor<'_> {
         sorted
     }
 
-    fn check_roles(&mut self, rule: &FileRule) {
-        let Some(roles) = &rule.roles else { return };
+    fn check_roles(&mut self, name: &TargetPath, roles: Option<&[Role]>) {
+        let Some(roles) = roles else { return };
         for found in roles.iter().filter(|role| !self.profile.role_names().any(|known| known == *role)) {
             let known = self.profile.role_names().map(Role::as_str).collect::<Vec<_>>().join(", ");
-            self.findings.push(Finding::UnknownRole { name: rule.name.clone(), found: found.clone(), known });
+            self.findings.push(Finding::UnknownRole { name: name.clone(), found: found.clone(), known });
         }
         if roles.is_empty() || roles.iter().collect::<BTreeSet<_>>().len() != roles.len() {
             let found = roles.iter().map(Role::as_str).collect::<Vec<_>>().join(", ");
             let found = if found.is_empty() { "no role".to_owned() } else { found };
-            self.findings.push(Finding::Roles { name: rule.name.clone(), found });
+            self.findings.push(Finding::Roles { name: name.clone(), found });
         }
     }
 
@@ -318,19 +330,18 @@ impl Surveyor<'_> {
             if !wanted {
                 continue;
             }
-            let to = rule.to.as_deref().unwrap_or(&role.to);
-            match self.profile.place(to, platform, &rule.name) {
-                Ok(path) => {
-                    let verb = Verb::from(rule.when.unwrap_or(role.when));
-                    entries.push(InstallEntry { role: role.entry.role.clone(), verb, to: path });
-                }
-                Err(reason) => {
-                    self.findings.push(Finding::Destination {
-                        name: rule.name.clone(),
-                        to: to.to_owned(),
-                        reason,
-                    });
-                    break;
+            let default = [role.to.clone()];
+            for to in rule.to.as_deref().unwrap_or(&default) {
+                match self.profile.place(to, platform, &rule.name) {
+                    Ok(path) => {
+                        let verb = Verb::from(rule.when.unwrap_or(role.when));
+                        entries.push(InstallEntry { role: role.entry.role.clone(), verb, to: path });
+                    }
+                    Err(reason) => {
+                        let (name, to) = (rule.name.clone(), to.clone());
+                        self.findings.push(Finding::Destination { name, to, reason });
+                        return entries;
+                    }
                 }
             }
         }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::keyring::TrustError;
+use super::product::{Gate, Level, ManualStep, Product, ReadySet, Registration, RoleEntry};
 use crate::delta::Codec;
 use crate::digest::Digest;
 use crate::name::{Role, UpdateId};
@@ -23,6 +24,8 @@ pub const MANIFEST_NAME: &str = "manifest.json";
 pub const MAX_MANIFEST: u64 = 4 << 20;
 /// Largest payload or delta.
 pub const MAX_MEMBER: u64 = 1 << 30;
+/// The kinds of gates that this program knows: those of [`Gate`].
+const GATES: [&str; 4] = ["registry-build", "registry-one-of", "registry-machine", "pending-renames"];
 /// The format this program writes and reads.
 pub const FORMAT: u32 = 1;
 
@@ -48,70 +51,24 @@ pub struct Manifest {
     pub supersedes: Vec<UpdateId>,
     /// Where the log of a run is kept below the target.
     pub log: TargetPath,
+    /// Where it is recorded in the registry once it is installed; none: nowhere.
+    pub registration: Option<Registration>,
+    /// The releases of the product, oldest first.
+    pub levels: Vec<Level>,
     /// Conditions on the machine, all of which must hold.
     pub gates: Vec<Gate>,
     /// The parts a target may play.
     pub roles: Vec<RoleEntry>,
+    /// Sets of updates that a next step needs.
+    pub readiness: Vec<ReadySet>,
+    /// What an admin does by hand around it.
+    pub manual: Vec<ManualStep>,
     /// The new files, by platform and name.
     pub files: Vec<FileEntry>,
     /// The deltas, by old and new digest.
     pub deltas: Vec<DeltaEntry>,
     /// Every other member of the container, by name; signatures excepted.
     pub members: Vec<MemberEntry>,
-}
-
-/// A condition on the machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "gate", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Gate {
-    /// The build (third number) of a version held by a registry value is one of the manifest's `builds`.
-    RegistryBuild {
-        /// The key, from its root: `HKLM\SOFTWARE\...`.
-        key: String,
-        /// The value's name.
-        value: String,
-        /// What to tell the admin where the value is missing or wrong.
-        remedy: String,
-    },
-    /// A registry value is one of a few.
-    RegistryOneOf {
-        /// The key, from its root.
-        key: String,
-        /// The value's name.
-        value: String,
-        /// What it may be, as text.
-        one_of: Vec<String>,
-        /// What to tell the admin where it is another.
-        remedy: String,
-    },
-}
-
-/// A part that a target may play.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RoleEntry {
-    /// Its name on the command line.
-    pub role: Role,
-    /// Its name for people.
-    pub title: String,
-    /// The usual folder, for people.
-    pub usual: String,
-    /// Roles that must have been updated before.
-    pub after: Vec<Role>,
-    /// Services to stop, in this order; they are started again in reverse order.
-    pub services: Vec<ServiceEntry>,
-    /// What else to do by hand before, in words.
-    pub before: Vec<String>,
-}
-
-/// A service that holds the files of a role.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServiceEntry {
-    /// The key name, not the display name.
-    pub service: String,
-    /// Whether a machine may lack it.
-    pub optional: bool,
 }
 
 /// A new file of one platform.
@@ -134,7 +91,7 @@ pub struct FileEntry {
     pub member: Option<TargetPath>,
     /// Whether it is a COM server to be registered again around the swap.
     pub register: bool,
-    /// Where it goes, for each role that gets it.
+    /// Where it goes in each role that gets it; to several places, where several have it.
     pub install: Vec<InstallEntry>,
     /// Known old states of this file.
     pub baselines: Vec<BaselineEntry>,
@@ -241,6 +198,19 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Returns what it says of the product.
+    pub fn facts_of_product(&self) -> Product {
+        Product {
+            product: self.product.clone(),
+            // The place of another update's log is the same but for its number.
+            log: self.log.as_str().replace(self.id.as_str(), "{id}"),
+            levels: self.levels.clone(),
+            gates: self.gates.clone(),
+            roles: self.roles.clone(),
+            readiness: self.readiness.clone(),
+        }
+    }
+
     /// Returns the entry of a role.
     pub fn role(&self, role: &Role) -> Option<&RoleEntry> {
         self.roles.iter().find(|entry| entry.role == *role)
@@ -257,8 +227,8 @@ impl Manifest {
         platform: Platform,
         role: &'a Role,
     ) -> impl Iterator<Item = (&'a FileEntry, &'a InstallEntry)> {
-        self.files.iter().filter(move |file| file.platform == platform).filter_map(move |file| {
-            file.install.iter().find(|install| install.role == *role).map(|install| (file, install))
+        self.files.iter().filter(move |file| file.platform == platform).flat_map(move |file| {
+            file.install.iter().filter(|install| install.role == *role).map(move |install| (file, install))
         })
     }
 
@@ -294,6 +264,7 @@ impl Manifest {
         if let Some(lost) = self.deltas.iter().find(|delta| !members.contains_key(&delta.member)) {
             return contradiction(format!("delta {} is no member", lost.member));
         }
+        once("readiness set", self.readiness.iter().map(|set| set.set.clone()))?;
         for entry in &self.roles {
             if let Some(unknown) = entry.after.iter().find(|role| self.role(role).is_none()) {
                 return contradiction(format!(
@@ -320,7 +291,6 @@ impl Manifest {
         if file.size > MAX_MEMBER {
             return contradiction(format!("{name} is larger than {MAX_MEMBER} bytes"));
         }
-        once(&format!("role of {name}"), file.install.iter().map(|install| install.role.to_string()))?;
         if let Some(install) = file.install.iter().find(|install| self.role(&install.role).is_none()) {
             return contradiction(format!("{name} goes to role {}, which is not defined", install.role));
         }
@@ -382,7 +352,7 @@ fn check_words(raw: &serde_json::Value) -> Result<(), ManifestError> {
     };
     let installs = list(raw, "files").iter().flat_map(|file| list(file, "install")).collect::<Vec<_>>();
     let places: [(&str, &str, Vec<serde_json::Value>, &[&str]); 3] = [
-        ("gate", "gate", list(raw, "gates"), &["registry-build", "registry-one-of"]),
+        ("gate", "gate", list(raw, "gates"), &GATES),
         ("verb", "verb", installs, &["replace-file", "add-file"]),
         ("codec", "codec", list(raw, "deltas"), &Codec::ALL.map(Codec::name)),
     ];
@@ -407,9 +377,13 @@ mod tests {
         json!({
             "format": 1, "id": "Q1", "title": "t", "revision": 1, "product": "p", "builds": [1380],
             "requires": [], "supersedes": [], "log": "LOGS/Q1.log",
-            "gates": [{"gate": "registry-build", "key": "HKLM\\S", "value": "V", "remedy": "r"}],
-            "roles": [{"role": "site-server", "title": "t", "usual": "u", "after": [], "before": [],
-                       "services": [{"service": "S", "optional": false}]}],
+            "registration": {"key": "HKLM\\U\\{level}", "values": [{"name": "Description", "text": "t"}]},
+            "levels": [{"build": 1380, "from": 0, "name": "SP1", "version": "2.00.1380.1000"}],
+            "gates": [{"gate": "registry-build", "key": "HKLM\\S", "value": "V", "roles": ["site-server"], "remedy": "r"}],
+            "roles": [{"role": "site-server", "title": "t", "usual": "u", "lacks": [], "after": [],
+                       "services": [{"service": "S", "optional": false, "prefix": null, "holds": []}],
+                       "programs": [], "before": []}],
+            "readiness": [], "manual": [{"when": "after", "roles": ["site-server"], "text": "t"}],
             "files": [{"platform": "alpha", "name": "Ccm.dll", "size": 3, "sha256": new, "version": "2.0.1380.1125",
                        "time_stamp": 1, "member": "alpha/Ccm.dll", "register": false,
                        "install": [{"role": "site-server", "verb": "add-file", "to": "Bin/alpha/Ccm.dll"}],

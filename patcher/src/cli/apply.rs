@@ -8,18 +8,22 @@ use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::Failure;
 use super::log::{Log, Tee};
-use super::recover::{describe, recovered_json, require_rest};
-use super::{Done, OutputArgs, verify};
-use crate::bundle::manifest::{Manifest, RoleEntry};
+use super::machine::{MachineArgs, bad_command};
+use super::recover::{describe, recover_interrupted, recovered_json, require_rest};
+use super::{Done, OutputArgs, stage, verify};
+use crate::bundle::manifest::Manifest;
+use crate::bundle::product::RoleEntry;
 use crate::exit::ExitCode;
-use crate::host::{Disk, Machine};
+use crate::host::{Disk, Files, Kind, RegistryAt, ServiceState};
 use crate::name::Role;
 use crate::platform::Platform;
 use crate::update::apply::{Applied, Apply};
 use crate::update::contention::{Contention, InUse};
 use crate::update::facts;
+use crate::update::journal::ServiceRecord;
+use crate::update::order::Proof;
 use crate::update::plan::{self, Plan, Request, Services, UnknownFiles};
-use crate::update::recover::{self, Recovered};
+use crate::update::recover::Recovered;
 use crate::update::target::TargetRoot;
 
 /// Applies a bundle to a folder: a site server, or a remote SQL Monitor, Provider or Console
@@ -29,7 +33,8 @@ use crate::update::target::TargetRoot;
 ///
 /// JSON: command, outcome ("changed", "already-current", "awaits-restart", or of a dry run "would-change"), code, id, revision, target,
 /// role, platform, dry_run, assumed_build, signers, recovered (each: id, run, found, did), files (each: path, decision, found_version, found_sha256,
-/// wanted_version), notes, before, after. A refusal or failure, of any command: command, outcome ("refused" or "failed"),
+/// wanted_version), services (each: service, was, start, dependents),
+/// registry, notes, before, after. A refusal or failure, of any command: command, outcome ("refused" or "failed"),
 /// code, error, causes, findings (each: kind, subject, found, wanted, remedy), hints.
 #[derive(clap::Args, Debug)]
 #[command(
@@ -59,15 +64,17 @@ pub(super) struct ApplyArgs {
     /// Write a log of this run there too, also where it is refused
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// Where conditions on the registry are read: none (this version reads no registry)
-    #[arg(long, value_name = "WHERE")]
-    registry: Option<String>,
     /// The build of the product on this machine, in place of the registry's
     #[arg(long, value_name = "BUILD")]
     assume_build: Option<u16>,
-    /// Who stops and starts services: manual (you, as the plan lists), none
-    #[arg(long, value_name = "WHO")]
-    services: Option<String>,
+    /// The receipt of a machine that comes first, as proof that it was updated
+    #[arg(long, value_name = "FILE", conflicts_with = "site_server")]
+    site_receipt: Option<PathBuf>,
+    /// The folder of a machine that comes first, every file of which is looked at, as proof that it was updated
+    #[arg(long, value_name = "DIR")]
+    site_server: Option<PathBuf>,
+    #[command(flatten)]
+    machine: MachineArgs,
     /// Replace old files that no baseline knows by the whole new file
     #[arg(long)]
     replace_unknown: bool,
@@ -104,15 +111,24 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
 
     let mut bundle = verify::open(&args.bundle, keys)?;
     let manifest = bundle.manifest().clone();
-    let services = services(args, manifest.role(&role))?;
     if args.on_restart && !cfg!(windows) {
         return Err(bad_command("--on-restart: only Windows replaces files at its restart")
             .hint("leave it out: on this system files are replaced though they are in use"));
     }
-    check_gates(args, &manifest)?;
+    let (services, registry, reach) = args.machine.reach(target_path, None);
+    let services = require_services(services, manifest.role(&role))?;
+    require_registry(registry.as_ref(), args, &manifest, &role)?;
     let unknown = if args.replace_unknown { UnknownFiles::Replace } else { UnknownFiles::Refuse };
-    let request =
-        Request { role, platform: args.platform, assumed_build: args.assume_build, unknown, services };
+    let request = Request {
+        role,
+        platform: args.platform,
+        assumed_build: args.assume_build,
+        unknown,
+        services,
+        registry: reach.registry_control(),
+        com_servers: reach.com_control(),
+        proof: proof(args, &manifest)?,
+    };
 
     let target = TargetRoot::open(&Disk, target_path)?;
     // A bundle that is damaged anywhere is refused, also where this target would not need that part.
@@ -121,7 +137,8 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
     let contention =
         args.contention.contention(if args.on_restart { InUse::Schedule } else { InUse::Refuse });
     let recovered = bring_to_rest(args, target, &contention, &mut observer)?;
-    let facts = facts::gather(&Disk, target, &manifest, &request.role)?;
+    let machine = reach.machine()?;
+    let facts = facts::gather(&machine, target, &manifest, &request)?;
     let plan = plan::decide(&manifest, &facts, &request)?;
     show(&manifest, &plan, console);
 
@@ -135,17 +152,18 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         "would-change"
     } else {
         confirm(args, console, changes)?;
-        let source = args.bundle.display().to_string();
+        let backends = reach.backends();
         let apply = Apply {
             target,
             bundle: &mut bundle,
             request: &request,
             states: &facts.states,
             plan: &plan,
-            source: &source,
+            source: &args.bundle,
+            backends: &backends,
             contention: &contention,
         };
-        match apply.run(&Machine::default(), &mut observer)? {
+        match apply.run(&machine, &mut observer)? {
             Applied::Now => console.result(format!("{}: installed, {changes} files changed", manifest.id)),
             Applied::AtRestart => {
                 code = ExitCode::RestartNeeded;
@@ -177,6 +195,8 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         "signers": bundle.verified().signers(),
         "recovered": recovered.iter().map(recovered_json).collect::<Vec<_>>(),
         "files": plan.steps.iter().map(step_json).collect::<Vec<_>>(),
+        "services": plan.found_services.iter().map(service_json).collect::<Vec<_>>(),
+        "registry": reach.backends().registry,
         "notes": plan.notes,
         "before": plan.before,
         "after": plan.after,
@@ -194,42 +214,61 @@ fn step_json(step: &plan::Step) -> Value {
     })
 }
 
-/// Takes `--services`; a role with services needs an answer.
-fn services(args: &ApplyArgs, role: Option<&RoleEntry>) -> Result<Services, Failure> {
+fn service_json(record: &ServiceRecord) -> Value {
+    json!({
+        "service": record.service,
+        "was": record.was,
+        "start": record.start,
+        "dependents": record.dependents,
+    })
+}
+
+/// A role with services needs an answer who stops them.
+fn require_services(services: Option<Services>, role: Option<&RoleEntry>) -> Result<Services, Failure> {
     let names: Vec<&str> =
         role.map(|role| role.services.iter().map(|s| s.service.as_str()).collect()).unwrap_or_default();
-    match args.services.as_deref() {
-        Some("none") => Ok(Services::None),
-        Some("manual") => Ok(Services::Manual),
+    match services {
+        Some(services) => Ok(services),
         None if names.is_empty() => Ok(Services::None),
-        Some(other) => Err(bad_command(format!("--services {other} is not in this version"))
-            .hint("use --services manual to stop and start them yourself, or none if they do not run")),
-        None => Err(bad_command(format!("this role has services to be stopped: {}", names.join(", ")))
-            .hint("say who stops and starts them: --services manual (you), or none if they do not run")),
+        None => Err(bad_command(format!("this role has services to be stopped: {}", names.join(", "))).hint(
+            "say who stops and starts them: --services manual (you), --services rpc:SERVER (this program, on that \
+             machine), or none if they do not run",
+        )),
     }
 }
 
-/// A manifest with conditions on the registry needs the user's word, since this version reads none.
-fn check_gates(args: &ApplyArgs, manifest: &Manifest) -> Result<(), Failure> {
+/// A manifest with conditions on the registry needs an answer where it is, or the user's word.
+fn require_registry(
+    registry: Option<&RegistryAt>,
+    args: &ApplyArgs,
+    manifest: &Manifest,
+    role: &Role,
+) -> Result<(), Failure> {
+    let has_gates = manifest.gates.iter().any(|gate| gate.is_for(role));
+    if registry.is_some() || args.assume_build.is_some() || !has_gates {
+        return Ok(());
+    }
     let builds: Vec<String> = manifest.builds.iter().map(ToString::to_string).collect();
-    let remedy = format!(
-        "use --assume-build with the build of this machine (the bundle is for {})",
-        builds.join(", ")
-    );
-    match args.registry.as_deref() {
-        Some("none") => Ok(()),
-        Some(other) => Err(bad_command(format!("--registry {other} is not in this version")).hint(remedy)),
-        None if manifest.gates.is_empty() || args.assume_build.is_some() => Ok(()),
-        None => {
-            Err(bad_command("the bundle has conditions on the registry, and it is not said where to read it")
-                .hint(remedy)
-                .hint("or --registry none, if you have checked them by hand"))
-        }
-    }
+    Err(bad_command("the bundle has conditions on the registry, and it is not said where to read it")
+        .hint("use --registry rpc:SERVER, or a file: an export (.reg) or a hive")
+        .hint(format!(
+            "or --assume-build with the build of this machine (the bundle is for {})",
+            builds.join(", ")
+        ))
+        .hint("or --registry none, if you have checked them by hand"))
 }
 
-fn bad_command(message: impl Into<String>) -> Failure {
-    Failure::new(ExitCode::BadCommandLine, message.into())
+/// Returns where the proof of the order is: as the switches say, else beside the bundle, where `stage` puts it.
+fn proof(args: &ApplyArgs, manifest: &Manifest) -> Result<Proof, Failure> {
+    Ok(match (&args.site_receipt, &args.site_server) {
+        (Some(file), _) => Proof::Receipt(file.clone()),
+        (None, Some(folder)) => Proof::Folder(folder.clone()),
+        (None, None) => {
+            let beside = stage::receipt_beside(&args.bundle, &manifest.id);
+            let is_there = Disk.stat(&beside)?.is_some_and(|stat| stat.kind == Kind::File);
+            if is_there { Proof::Receipt(beside) } else { Proof::Nowhere }
+        }
+    })
 }
 
 /// Recovers the target, or refuses a dry run that would have to.
@@ -240,7 +279,7 @@ fn bring_to_rest(
     observer: &mut Tee<'_>,
 ) -> Result<Vec<Recovered>, Failure> {
     if !args.dry_run {
-        let recovered = recover::recover(&Machine::default(), target, contention, observer)?;
+        let recovered = recover_interrupted(&args.machine, target, contention, observer)?;
         for run in &recovered {
             observer.line(&describe(run));
         }
@@ -256,6 +295,10 @@ fn show(manifest: &Manifest, plan: &Plan, console: &Console) {
     console.say(format!("Role {}, platform {}", plan.role, plan.platform));
     for step in &plan.steps {
         console.say(format!("  {step}"));
+    }
+    for record in &plan.found_services {
+        let state = if record.was == ServiceState::Running { "runs" } else { "does not run" };
+        console.say(format!("  service {}: {state}", record.service));
     }
     for note in &plan.notes {
         console.say(format!("  note: {note}"));

@@ -233,9 +233,13 @@ impl From<Vec<Finding>> for Failure {
         let code = match findings.iter().map(|finding| finding.kind).min() {
             Some(FindingKind::WrongPlatform) => ExitCode::WrongPlatform,
             Some(FindingKind::Downgrade) => ExitCode::Untrusted,
-            Some(FindingKind::WrongTarget | FindingKind::UnknownOldFile) | None => ExitCode::WrongTarget,
+            Some(FindingKind::WrongTarget | FindingKind::Order | FindingKind::UnknownOldFile) | None => {
+                ExitCode::WrongTarget
+            }
             Some(FindingKind::AwaitsRestart) => ExitCode::Busy,
             Some(FindingKind::NoSpace) => ExitCode::DiskFull,
+            Some(FindingKind::InUse) => ExitCode::InUse,
+            Some(FindingKind::NoRights) => ExitCode::AccessDenied,
         };
         let mut failure = Self::new(code, "the update does not fit this target; nothing was changed");
         failure.findings = findings;

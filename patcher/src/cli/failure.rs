@@ -38,7 +38,7 @@ impl Failure {
     /// Returns the failure as the JSON result of `command`.
     pub fn json(&self, command: &str) -> Value {
         let mut messages = self.messages().into_iter();
-        let findings: Vec<Value> = self.findings.iter().map(finding).collect();
+        let findings: Vec<Value> = self.findings.iter().map(finding_json).collect();
         json!({
             "command": command,
             "outcome": self.code.word(),
@@ -74,7 +74,8 @@ impl fmt::Display for Failure {
     }
 }
 
-fn finding(finding: &Finding) -> Value {
+/// Describes a finding for programs.
+pub(super) fn finding_json(finding: &Finding) -> Value {
     json!({
         "kind": finding.kind.word(),
         "subject": finding.subject,

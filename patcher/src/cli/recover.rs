@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::Failure;
+use super::machine::MachineArgs;
 use super::{Done, OutputArgs};
 use crate::exit::ExitCode;
 use crate::host::{Disk, Machine};
-use crate::update::contention::InUse;
+use crate::update::contention::{Contention, InUse};
 use crate::update::recover::{Recovered, Remedy, interrupted, recover};
 use crate::update::target::TargetRoot;
-use crate::update::{Event, Observer};
+use crate::update::{Event, Observer, UpdateError, state};
 
 /// Finishes or undoes a run that was interrupted (apply does it by itself)
 ///
@@ -27,6 +28,8 @@ pub(super) struct RecoverArgs {
     target: PathBuf,
     #[command(flatten)]
     contention: ContentionArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }
@@ -43,7 +46,7 @@ impl Observer for Teller<'_> {
 pub(super) fn run(args: &RecoverArgs, console: &Console) -> Result<Done, Failure> {
     let target = TargetRoot::open(&Disk, &args.target)?;
     let contention = args.contention.contention(InUse::Refuse);
-    let recovered = recover(&Machine::default(), target, &contention, &mut Teller(console))?;
+    let recovered = recover_interrupted(&args.machine, target, &contention, &mut Teller(console))?;
     for run in &recovered {
         console.result(describe(run));
     }
@@ -61,6 +64,25 @@ pub(super) fn run(args: &RecoverArgs, console: &Console) -> Result<Done, Failure
             "recovered": recovered.iter().map(recovered_json).collect::<Vec<_>>(),
         }),
     })
+}
+
+/// Recovers a target; the machine is reached as the interrupted run reached it, unless the switches say otherwise.
+pub(super) fn recover_interrupted(
+    args: &MachineArgs,
+    target: TargetRoot<'_>,
+    contention: &Contention,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Recovered>, Failure> {
+    let states = state::scan(&Disk, target).map_err(UpdateError::from)?;
+    let runs = states.iter().flat_map(|folder| &folder.runs).filter(|run| run.begin().is_some());
+    let last = runs.max_by_key(|run| run.sequence()).and_then(|run| run.journal.backends());
+    let (_, _, reach) = args.reach(target.path(), last.as_ref());
+    // A machine that nothing was interrupted on need not be reached.
+    let machine = match interrupted(&Disk, target)?.is_empty() {
+        true => Machine::default(),
+        false => reach.machine()?,
+    };
+    Ok(recover(&machine, target, contention, observer)?)
 }
 
 /// Says what was found of a run that was interrupted, and what was done about it.

@@ -7,15 +7,17 @@ use serde_json::json;
 use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::Failure;
-use super::recover::{Teller, recovered_json, require_rest};
+use super::machine::MachineArgs;
+use super::recover::{Teller, recover_interrupted, recovered_json, require_rest};
 use super::{Done, OutputArgs};
 use crate::exit::ExitCode;
-use crate::host::{Disk, Machine};
+use crate::host::Disk;
 use crate::name::UpdateId;
 use crate::update::contention::InUse;
 use crate::update::journal::StepRecord;
-use crate::update::recover::{Recovered, Remedy, recover};
+use crate::update::recover::{Recovered, Remedy};
 use crate::update::rollback;
+use crate::update::state::Run;
 use crate::update::target::TargetRoot;
 
 /// Takes an installed update back: every file as it was before, from the backup
@@ -38,6 +40,8 @@ pub(super) struct RollbackArgs {
     #[command(flatten)]
     contention: ContentionArgs,
     #[command(flatten)]
+    machine: MachineArgs,
+    #[command(flatten)]
     pub(super) output: OutputArgs,
 }
 
@@ -54,16 +58,27 @@ pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Done, Failur
         return Ok(done(args, &plan.folder.id, &plan.files, &[]));
     }
     let contention = args.contention.contention(InUse::Refuse);
-    let recovered = recover(&Machine::default(), target, &contention, &mut Teller(console))?;
+    let recovered = recover_interrupted(&args.machine, target, &contention, &mut Teller(console))?;
     let undone = recovered.iter().find(|run| run.did == Remedy::RolledBack);
     if let Some(run) = undone.filter(|run| args.id.as_ref().is_none_or(|id| *id == run.id)) {
         // What was to be taken back may well be that run. Taking back another one must be asked for.
         console.result(format!("{}: an interrupted run was taken back; nothing else was", run.id));
         return Ok(done(args, &run.id, &[], &recovered));
     }
-    let plan =
-        rollback::rollback(&Machine::default(), target, args.id.as_ref(), &contention, &mut Teller(console))?;
+    let planned = rollback::plan(&Disk, target, args.id.as_ref())?;
+    let newest = planned.runs.last();
+    let begin = newest.and_then(Run::begin);
+    let recorded = newest.and_then(|run| run.journal.backends());
+    let (_, _, reach) = args.machine.reach(target.path(), recorded.as_ref());
+    for step in begin.iter().flat_map(|begin| &begin.before) {
+        console.say(format!("  before, by hand: {step}"));
+    }
+    let machine = reach.machine()?;
+    let plan = rollback::rollback(&machine, target, args.id.as_ref(), &contention, &mut Teller(console))?;
     console.result(format!("{}: rolled back, {} files are as before", plan.folder.id, plan.files.len()));
+    for step in begin.iter().flat_map(|begin| &begin.after) {
+        console.result(format!("  now by hand: {step}"));
+    }
     Ok(done(args, &plan.folder.id, &plan.files, &recovered))
 }
 

@@ -64,6 +64,10 @@ impl Files for Disk {
         system::volume(folder).map_err(HostError::io("look at the volume of", folder))
     }
 
+    fn may_write(&self, folder: &Path) -> Result<bool, HostError> {
+        system::may_write(folder).map_err(HostError::io("look at the rights on", folder))
+    }
+
     fn in_use(&self, path: &Path) -> Result<Option<String>, HostError> {
         system::in_use(path).map_err(HostError::io("look whether somebody uses", path))
     }

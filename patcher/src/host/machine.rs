@@ -63,6 +63,10 @@ impl Files for Machine {
         Disk.volume(folder)
     }
 
+    fn may_write(&self, folder: &Path) -> Result<bool, HostError> {
+        Disk.may_write(folder)
+    }
+
     fn in_use(&self, path: &Path) -> Result<Option<String>, HostError> {
         Disk.in_use(path)
     }

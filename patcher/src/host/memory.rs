@@ -293,6 +293,10 @@ impl Files for Memory {
         Ok(Volume { id: Some(1), free: self.free.get() })
     }
 
+    fn may_write(&self, _folder: &Path) -> Result<bool, HostError> {
+        Ok(true)
+    }
+
     fn in_use(&self, path: &Path) -> Result<Option<String>, HostError> {
         let open = self.open.borrow().iter().any(|open| open == path);
         Ok(open.then(|| "a program in memory".to_owned()))

@@ -9,19 +9,23 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::contention::{Contention, InUse};
-use super::journal::{self, Begin, FileRecord, Record, StepRecord};
+use super::journal::{self, Begin, FileRecord, Record, StepRecord, ValueRecord};
 use super::plan::{Plan, Request, Step};
 use super::recorder::{Event, Observer, Recorder, unfinished};
-use super::run::{abandon, ensure_folder, finish, write_checked};
+use super::run::{abandon, commit, ensure_folder, finish, write_checked};
 use super::state::{self, Run, StateFolder};
 use super::target::{Place, TargetRoot};
 use super::undo::{Undo, changed, digest_at};
-use super::{UpdateError, services};
+use super::{UpdateError, services, values};
 use crate::bundle::VerifiedBundle;
 use crate::bundle::manifest::{FileEntry, MAX_MEMBER, Manifest};
+use crate::bundle::product::Product;
 use crate::chain;
 use crate::digest::Digest;
-use crate::host::{Attributes, Host, HostError};
+use crate::host::{Attributes, Host, HostError, RegistryAt, ServicesAt};
+use crate::name::{Role, UpdateId};
+use crate::platform::Platform;
+use crate::registry::{RegistryKey, RegistryValue};
 use crate::timestamp::utc;
 
 /// Why an apply did not come to its end, and what the target is now.
@@ -64,8 +68,10 @@ pub struct Apply<'a> {
     pub states: &'a [StateFolder],
     /// What was decided by them and shown; it must change something.
     pub plan: &'a Plan,
-    /// How the log names the bundle.
-    pub source: &'a str,
+    /// The bundle's path.
+    pub source: &'a Path,
+    /// Which backends serve it.
+    pub backends: &'a Backends,
     /// How it deals with other runs, and with files in use.
     pub contention: &'a Contention,
 }
@@ -83,40 +89,26 @@ impl Apply<'_> {
     /// Carries out the plan, if no other run came in between now that nobody else can change the target.
     pub fn run(self, host: &dyn Host, observer: &mut dyn Observer) -> Result<Applied, ApplyError> {
         let _held = self.contention.lock(host, self.target)?;
-        let (folder, begin) = self.prepare(host)?;
-        let run = Run::new(&folder.path, folder.next_number());
-        let recorder = Recorder::new(host, observer);
-        let contention = *self.contention;
-        let mut transaction = Transaction { host, target: self.target, folder, run, recorder, contention };
-        let mut result = transaction.stage(self.bundle, self.plan, &begin);
-        if result.is_ok() {
-            result = transaction.open_log(&begin, self.plan, self.source);
-        }
-        match result.and_then(|()| transaction.commit(begin)) {
-            Ok(applied) => Ok(applied),
-            Err(cause) => Err(transaction.give_up(cause)),
-        }
+        let begin = self.prepare(host)?;
+        let id = begin.id.clone();
+        let Self { target, bundle, states, plan, source, contention, .. } = self;
+        let transaction = Transaction::new(host, target, states, &id, observer, *contention);
+        transaction.carry_out(begin, &plan.programs, |transaction, begin| {
+            transaction.stage(bundle, plan, begin)?;
+            transaction.open_log(begin, &plan.notes, source)
+        })
     }
 
-    /// Returns the update's records and the first one of this run, if no other run has left its own since the plan.
+    /// Returns the first record of this run, if no other run has left its own since the plan.
     ///
     /// That the files are still those of the plan is seen when they are read.
-    fn prepare(&self, host: &dyn Host) -> Result<(StateFolder, Begin), UpdateError> {
-        let manifest = self.bundle.manifest();
+    fn prepare(&self, host: &dyn Host) -> Result<Begin, UpdateError> {
         if state::scan(host, self.target)? != self.states
             || self.states.iter().any(StateFolder::is_interrupted)
         {
             return Err(UpdateError::Overtaken);
         }
-        let last = self.states.iter().map(StateFolder::last_sequence).max().unwrap_or(0);
-        let begin = self.begin(host, manifest, last.saturating_add(1))?;
-        let known = self.states.iter().find(|folder| folder.id == manifest.id).cloned();
-        let folder = known.unwrap_or_else(|| StateFolder {
-            id: manifest.id.clone(),
-            path: StateFolder::path_of(self.target, &manifest.id),
-            runs: Vec::new(),
-        });
-        Ok((folder, begin))
+        Ok(self.begin(host, self.bundle.manifest(), next_sequence(self.states))?)
     }
 
     fn begin(&self, host: &dyn Host, manifest: &Manifest, sequence: u32) -> Result<Begin, HostError> {
@@ -128,8 +120,15 @@ impl Apply<'_> {
                 version: old.version,
             }),
             new: FileRecord { size: step.file.size, sha256: step.file.sha256, version: step.file.version },
+            register: step.file.register && self.plan.registers,
         };
         let verified = self.bundle.verified();
+        let found: Vec<_> = self
+            .plan
+            .services
+            .iter()
+            .map(|entry| services::look_for(host, entry))
+            .collect::<Result<_, _>>()?;
         Ok(Begin {
             format: journal::FORMAT,
             patcher: env!("CARGO_PKG_VERSION").to_owned(),
@@ -146,10 +145,115 @@ impl Apply<'_> {
             at: utc(host.now()),
             log: manifest.log.clone(),
             supersedes: manifest.supersedes.clone(),
-            services: services::look(host, self.plan.services.iter().map(|entry| entry.service.as_str()))?,
+            services: services::join(found),
+            services_at: self.backends.services.clone(),
+            registry_at: self.backends.registry.clone(),
+            values: self.values(host)?,
+            before: self.plan.before.clone(),
+            after: self.plan.after.clone(),
+            bundle: std::path::absolute(self.source).ok(),
             steps: self.plan.changes().map(record).collect(),
         })
     }
+
+    /// Looks what the registry values are that the run sets to something else.
+    fn values(&self, host: &dyn Host) -> Result<Vec<ValueRecord>, HostError> {
+        let today: String = utc(host.now()).chars().take_while(|c| *c != 'T').collect();
+        let mut records = Vec::new();
+        for (key, value) in &self.plan.values {
+            let new = RegistryValue::text(&value.text.replace("{date}", &today));
+            records.push(values::look(host, key.clone(), &value.name, new)?);
+        }
+        records.retain(|record| record.old.as_ref() != Some(&record.new));
+        Ok(records)
+    }
+}
+
+/// Which backends serve a run: what its journal remembers for those that undo or finish it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backends {
+    /// Who controls services; none: nobody.
+    pub services: Option<ServicesAt>,
+    /// Where the registry is; none: it is not looked at.
+    pub registry: Option<RegistryAt>,
+}
+
+/// A run that sets registry values and touches no file.
+#[derive(Debug)]
+pub struct SetValues<'a> {
+    /// The folder in which it is recorded.
+    pub target: TargetRoot<'a>,
+    /// The number under which it is recorded, and can be taken back.
+    pub id: UpdateId,
+    /// What it does, in one line.
+    pub title: String,
+    /// The product, and where its logs are.
+    pub product: &'a Product,
+    /// The part the target plays.
+    pub role: Role,
+    /// The platform of the target.
+    pub platform: Platform,
+    /// The values: key, name, contents.
+    pub values: Vec<(RegistryKey, String, RegistryValue)>,
+    /// Which backends serve it.
+    pub backends: &'a Backends,
+    /// How it deals with other runs.
+    pub contention: &'a Contention,
+}
+
+impl SetValues<'_> {
+    /// Sets the values, as one transaction that rollback takes back.
+    pub fn run(self, host: &dyn Host, observer: &mut dyn Observer) -> Result<(), ApplyError> {
+        let _held = self.contention.lock(host, self.target)?;
+        let states = state::scan(host, self.target).map_err(UpdateError::from)?;
+        if states.iter().any(StateFolder::is_interrupted) {
+            return Err(UpdateError::Overtaken.into());
+        }
+        let begin = self.begin(host, &states)?;
+        let source = Path::new(&self.title).to_owned();
+        let transaction = Transaction::new(host, self.target, &states, &self.id, observer, *self.contention);
+        transaction.carry_out(begin, &[], |transaction, begin| {
+            ensure_folder(host, &transaction.run.stage())?;
+            transaction.open_log(begin, &[], &source)
+        })?;
+        Ok(())
+    }
+
+    fn begin(&self, host: &dyn Host, states: &[StateFolder]) -> Result<Begin, UpdateError> {
+        let value = |(key, name, new): &(RegistryKey, String, RegistryValue)| {
+            values::look(host, key.clone(), name, new.clone())
+        };
+        Ok(Begin {
+            format: journal::FORMAT,
+            patcher: env!("CARGO_PKG_VERSION").to_owned(),
+            id: self.id.clone(),
+            revision: 1,
+            title: self.title.clone(),
+            product: self.product.product.clone(),
+            manifest: Digest::of(b""),
+            signers: Vec::new(),
+            role: self.role.clone(),
+            platform: self.platform,
+            assumed_build: None,
+            sequence: next_sequence(states),
+            at: utc(host.now()),
+            log: self.product.log(&self.id)?,
+            supersedes: Vec::new(),
+            services: Vec::new(),
+            services_at: None,
+            registry_at: self.backends.registry.clone(),
+            values: self.values.iter().map(value).collect::<Result<_, _>>()?,
+            before: Vec::new(),
+            after: Vec::new(),
+            bundle: None,
+            steps: Vec::new(),
+        })
+    }
+}
+
+/// Returns the number of the next run in a target.
+fn next_sequence(states: &[StateFolder]) -> u32 {
+    states.iter().map(StateFolder::last_sequence).max().unwrap_or(0).saturating_add(1)
 }
 
 /// A run that is going on.
@@ -162,7 +266,39 @@ struct Transaction<'a> {
     contention: Contention,
 }
 
-impl Transaction<'_> {
+impl<'a> Transaction<'a> {
+    fn new(
+        host: &'a dyn Host,
+        target: TargetRoot<'a>,
+        states: &[StateFolder],
+        id: &UpdateId,
+        observer: &'a mut dyn Observer,
+        contention: Contention,
+    ) -> Self {
+        let known = states.iter().find(|folder| folder.id == *id).cloned();
+        let folder = known.unwrap_or_else(|| StateFolder {
+            id: id.clone(),
+            path: StateFolder::path_of(target, id),
+            runs: Vec::new(),
+        });
+        let run = Run::new(&folder.path, folder.next_number());
+        let recorder = Recorder::new(host, observer);
+        Self { host, target, folder, run, recorder, contention }
+    }
+
+    /// Prepares and commits; what fails is undone.
+    fn carry_out(
+        mut self,
+        begin: Begin,
+        programs: &[String],
+        prepare: impl FnOnce(&mut Self, &Begin) -> Result<(), UpdateError>,
+    ) -> Result<Applied, ApplyError> {
+        match prepare(&mut self, &begin).and_then(|()| self.commit(begin, programs)) {
+            Ok(applied) => Ok(applied),
+            Err(cause) => Err(self.give_up(cause)),
+        }
+    }
+
     /// Makes every new file ready beside the target, whose own files are only read.
     fn stage(&mut self, bundle: &mut VerifiedBundle, plan: &Plan, begin: &Begin) -> Result<(), UpdateError> {
         ensure_folder(self.host, &self.run.stage())?;
@@ -184,7 +320,7 @@ impl Transaction<'_> {
     }
 
     /// Opens the log; where that fails, nothing is left of one that was not there before.
-    fn open_log(&mut self, begin: &Begin, plan: &Plan, source: &str) -> Result<(), UpdateError> {
+    fn open_log(&mut self, begin: &Begin, notes: &[String], source: &Path) -> Result<(), UpdateError> {
         let unwritable = |error: UpdateError| UpdateError::Log(Box::new(error));
         let log = self.target.locate(self.host, &begin.log).map_err(|error| unwritable(error.into()))?;
         let made = match log.full.parent() {
@@ -204,32 +340,40 @@ impl Transaction<'_> {
         self.recorder.set_log(log.full);
         for line in [
             format!("Title: {}", begin.title),
-            format!("Source: {source}"),
+            format!("Source: {}", source.display()),
             format!("Target: {} ({}, {})", self.target.path().display(), begin.role, begin.platform),
             format!("Signed by: {}", begin.signers.join(", ")),
         ] {
             self.recorder.log(&line);
         }
-        for note in &plan.notes {
+        for note in notes {
             self.recorder.log(&format!("Note: {note}"));
         }
         Ok(())
     }
 
     /// Journal, services, backup, swap, check, commit.
-    fn commit(&mut self, begin: Begin) -> Result<Applied, UpdateError> {
+    fn commit(&mut self, begin: Begin, programs: &[String]) -> Result<Applied, UpdateError> {
         let steps = begin.steps.clone();
         let found = begin.services.clone();
         self.run.record(self.host, Record::Begin(Box::new(begin)))?;
         self.host.sync_folder(&self.run.path)?;
-        services::stop(self.host, &found, &mut self.recorder)?;
+        services::stop(self.host, &found, &self.contention, &mut self.recorder)?;
         let replaced = self.back_up(&steps)?;
-        match self.contention.wait_for(self.host, &replaced) {
+        let free = self
+            .contention
+            .wait_for_programs(self.host, self.target, programs)
+            .and_then(|()| self.contention.wait_for(self.host, &replaced));
+        match free {
             Ok(()) => {}
             Err(HostError::InUse { .. }) if self.contention.in_use == InUse::Schedule => {
                 return self.schedule(&steps);
             }
             Err(error) => return Err(error.into()),
+        }
+        if steps.iter().any(|step| step.register) {
+            self.run.record(self.host, Record::Unregister)?;
+            values::unregister(self.host, self.target, &steps, &mut self.recorder)?;
         }
         let mut folders = BTreeSet::new();
         for (step, record) in steps.iter().enumerate() {
@@ -238,9 +382,11 @@ impl Transaction<'_> {
         // Once for all: until the commit an undo sees from the files themselves what was renamed.
         self.sync_folders(&folders)?;
         self.check(&steps)?;
-        self.run.record(self.host, Record::Commit { at: utc(self.host.now()) })?;
+        commit(self.host, self.target, &mut self.run, &mut self.recorder)?;
         // The update stands. What remains can be completed by recovery, and is no reason to undo it.
-        if let Err(error) = finish(self.host, &self.folder, &mut self.run, &mut self.recorder) {
+        if let Err(error) =
+            finish(self.host, &self.folder, &mut self.run, &self.contention, &mut self.recorder)
+        {
             self.warn_unfinished(&error);
         }
         self.recorder.tell(&Event::Ended(format!("Installation Completed: {}", self.folder.id)));
@@ -258,7 +404,8 @@ impl Transaction<'_> {
             self.recorder.tell(&Event::Scheduled(&record.to));
         }
         self.run.record(self.host, Record::Scheduled { at: utc(self.host.now()) })?;
-        if let Err(error) = services::restart(self.host, &mut self.run, &mut self.recorder) {
+        if let Err(error) = services::restart(self.host, &mut self.run, &self.contention, &mut self.recorder)
+        {
             self.warn_unfinished(&error);
         }
         let ended = format!("Installation will be completed at the next restart: {}", self.folder.id);
@@ -339,10 +486,11 @@ impl Transaction<'_> {
     fn give_up(mut self, cause: UpdateError) -> ApplyError {
         let reason = chain::line(&cause);
         self.recorder.tell(&Event::Aborted(reason.clone()));
-        if self.run.journal.touched() == 0 {
+        if self.run.journal.is_untouched() {
             // The first error is what the user must hear of; what this leaves, recovery removes.
-            if let Err(error) = abandon(self.host, &self.run, &mut self.recorder) {
-                self.warn_unfinished(&error.into());
+            let abandoned = abandon(self.host, self.target, &self.run, &self.contention, &mut self.recorder);
+            if let Err(error) = abandoned {
+                self.warn_unfinished(&error);
             }
             return ApplyError::Unchanged(cause);
         }

@@ -4,18 +4,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::UpdateError;
+use super::plan::users_among;
 use super::state::LOCK_NAME;
 use super::target::TargetRoot;
 use crate::host::{ForeignLock, Host, HostError, Lock};
 
 /// Between two looks at what is waited for.
-const INTERVAL: Duration = Duration::from_millis(250);
+pub(super) const INTERVAL: Duration = Duration::from_millis(250);
 
 /// How a run deals with others at the target.
 #[derive(Clone, Copy, Debug)]
 pub struct Contention {
     /// How long it waits for another run to end, and for files to be let go.
     pub patience: Duration,
+    /// How long it waits for a service to stop or to start.
+    pub service_patience: Duration,
     /// What it does about a lock of another machine that may be dead.
     pub foreign_lock: ForeignLock,
     /// What it does about files that stay in use.
@@ -43,6 +46,24 @@ impl Contention {
     pub(super) fn wait_for(&self, host: &dyn Host, files: &[PathBuf]) -> Result<(), HostError> {
         let is_in_use = |result: &Result<_, HostError>| matches!(result, Err(HostError::InUse { .. }));
         self.wait(host, || files.iter().try_for_each(|path| require_free(host, path)), is_in_use)
+    }
+
+    /// Waits until none of these programs has a file of the target loaded, or tells which does.
+    pub(super) fn wait_for_programs(
+        &self,
+        host: &dyn Host,
+        target: TargetRoot<'_>,
+        programs: &[String],
+    ) -> Result<(), HostError> {
+        let look = || match programs {
+            [] => Ok(Vec::new()),
+            _ => Ok(users_among(&host.users_of(target.path())?, programs)),
+        };
+        let holders = self.wait(host, look, |users| users.as_ref().is_ok_and(|users| !users.is_empty()))?;
+        match holders.as_slice() {
+            [] => Ok(()),
+            _ => Err(HostError::InUse { path: target.path().to_owned(), holder: holders.join(", ") }),
+        }
     }
 
     /// Tries again as long as `goes_on` says so and patience lasts.

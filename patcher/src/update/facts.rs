@@ -1,13 +1,19 @@
 //! Facts: all that a plan is decided on, gathered without changing anything.
 
+use super::journal::ServiceRecord;
+use super::order::{self, Proven};
+use super::plan::{Control, Request};
+use super::services;
 use super::state::{self, StateError, StateFolder};
 use super::target::{Place, TargetError, TargetRoot};
 use crate::bundle::manifest::{MAX_MEMBER, Manifest};
+use crate::bundle::product::{Gate, RoleEntry};
 use crate::digest::Digest;
-use crate::host::{Files, HostError, Volume};
+use crate::host::{Files, Host, HostError, Kind, Registry, Volume};
 use crate::image::Image;
-use crate::name::Role;
 use crate::platform::{Machine, Platform};
+use crate::registry::RegistryValue;
+use crate::target_path::TargetPath;
 use crate::version::FileVersion;
 
 /// What is known of a target for one manifest and role.
@@ -19,21 +25,58 @@ pub struct Facts {
     pub states: Vec<StateFolder>,
     /// The volume that the target is on.
     pub volume: Volume,
+    /// Whether the user may write to the target, as far as the system tells.
+    pub is_writable: bool,
+    /// What the value of each gate of the manifest is; none if the registry is not looked at.
+    pub gates: Option<Vec<GateFact>>,
+    /// What there is of each service of the role; none where the run does not control them.
+    pub services: Vec<Vec<ServiceRecord>>,
+    /// Programs that have a file of the target loaded.
+    pub programs: Vec<String>,
+    /// Folders that a target has which plays another part.
+    pub foreign_folders: Vec<TargetPath>,
+    /// What the proof of the order came to.
+    pub order: Proven,
 }
 
-/// What there is of one file of the manifest.
+/// What there is of one file of the manifest at one of its places.
 #[derive(Debug)]
 pub struct FileFact {
     /// The platform of the manifest's file.
     pub platform: Platform,
     /// Position of the file in the manifest.
     pub file: usize,
+    /// Position of the place among those of the file.
+    pub install: usize,
     /// Where it goes.
     pub place: Place,
     /// What is there now; none if nothing is.
     pub present: Option<Present>,
     /// The volume of its folder; none if there is no such folder, or the system gives volumes no numbers.
     pub volume: Option<u64>,
+}
+
+/// What the registry says for a gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GateFact {
+    /// The value that the gate is about; none if there is none.
+    pub value: Option<RegistryValue>,
+    /// The name of the machine, where the gate asks for it.
+    pub machine: Option<String>,
+}
+
+impl GateFact {
+    /// Looks at what a gate is about.
+    pub fn of(registry: &dyn Registry, gate: &Gate) -> Result<Self, HostError> {
+        let (key, name) = gate.place();
+        let machine = match gate {
+            Gate::RegistryMachine { own_key, own_value, .. } => {
+                registry.value(own_key, own_value)?.and_then(|value| value.as_text())
+            }
+            Gate::RegistryBuild { .. } | Gate::RegistryOneOf { .. } | Gate::PendingRenames { .. } => None,
+        };
+        Ok(Self { value: registry.value(key, name)?, machine })
+    }
 }
 
 /// A file on the target.
@@ -87,22 +130,83 @@ impl From<HostError> for FactsError {
     }
 }
 
-/// Looks at every file of `manifest` that goes to `role`, on every platform.
+/// Looks at every file of `manifest` that goes to the role asked for, on every platform, and at the machine.
 pub fn gather(
+    host: &dyn Host,
+    target: TargetRoot<'_>,
+    manifest: &Manifest,
+    request: &Request,
+) -> Result<Facts, FactsError> {
+    let role = manifest.role(&request.role);
+    let gates = match request.registry {
+        Control::None => None,
+        Control::Look | Control::Change => {
+            let facts: Result<_, _> = manifest.gates.iter().map(|gate| GateFact::of(host, gate)).collect();
+            Some(facts?)
+        }
+    };
+    let services = match role.filter(|_| request.services == super::plan::Services::Controlled) {
+        Some(role) => {
+            role.services.iter().map(|entry| services::look_for(host, entry)).collect::<Result<_, _>>()?
+        }
+        None => Vec::new(),
+    };
+    let has_programs = role.is_some_and(|role| !role.programs.is_empty());
+    Ok(Facts {
+        files: files(host, target, manifest, request)?,
+        states: state::scan(host, target)?,
+        volume: host.volume(target.path())?,
+        is_writable: host.may_write(target.path())?,
+        gates,
+        services,
+        programs: if has_programs { host.users_of(target.path())? } else { Vec::new() },
+        foreign_folders: foreign_folders(host, target, role)?,
+        order: role.map_or(Ok(Proven::NotNeeded), |role| order::look(host, manifest, role, request))?,
+    })
+}
+
+fn files(
     files: &dyn Files,
     target: TargetRoot<'_>,
     manifest: &Manifest,
-    role: &Role,
-) -> Result<Facts, FactsError> {
-    let states = state::scan(files, target)?;
-    let mut facts = Facts { files: Vec::new(), states, volume: files.volume(target.path())? };
-    for (index, entry) in manifest.files.iter().enumerate() {
-        let Some(install) = entry.install.iter().find(|install| install.role == *role) else { continue };
-        let place = target.locate(files, &install.to)?;
-        let present = Present::at(files, &place)?;
-        let folder = place.full.parent().filter(|_| place.missing.is_empty());
-        let volume = folder.map(|folder| files.volume(folder)).transpose()?.and_then(|volume| volume.id);
-        facts.files.push(FileFact { platform: entry.platform, file: index, place, present, volume });
+    request: &Request,
+) -> Result<Vec<FileFact>, FactsError> {
+    let mut facts = Vec::new();
+    for (file, entry) in manifest.files.iter().enumerate() {
+        for (number, install) in entry.install.iter().enumerate() {
+            if install.role != request.role {
+                continue;
+            }
+            let place = target.locate(files, &install.to)?;
+            let present = Present::at(files, &place)?;
+            let folder = place.full.parent().filter(|_| place.missing.is_empty());
+            let volume = folder.map(|folder| files.volume(folder)).transpose()?.and_then(|volume| volume.id);
+            facts.push(FileFact { platform: entry.platform, file, install: number, place, present, volume });
+        }
     }
     Ok(facts)
+}
+
+/// Returns the folders of the target that one in this role lacks.
+fn foreign_folders(
+    files: &dyn Files,
+    target: TargetRoot<'_>,
+    role: Option<&RoleEntry>,
+) -> Result<Vec<TargetPath>, FactsError> {
+    let mut found = Vec::new();
+    for name in files.list(target.path())? {
+        let lacked = role
+            .and_then(|role| role.lacks.iter().find(|lacked| lacked.as_str().eq_ignore_ascii_case(&name)));
+        let is_folder = || {
+            Ok::<_, HostError>(
+                files.stat(&target.path().join(&name))?.is_some_and(|stat| stat.kind == Kind::Folder),
+            )
+        };
+        if let Some(lacked) = lacked
+            && is_folder()?
+        {
+            found.push(lacked.clone());
+        }
+    }
+    Ok(found)
 }

@@ -20,19 +20,24 @@
 //! 9. What a service was is durable before it is stopped; whether it was put back to that is durable afterwards.
 //!
 //! # Order of records
-//! `begin`, then for each file `intent`, `done`; then `commit`; or, where files wait for a restart of the system,
+//! `begin`; `unregister` where files are COM servers; for each file `intent`, `done`; `set-values` where registry values
+//! are set; then `commit`; or, where files wait for a restart of the system,
 //! every `intent`, then `scheduled`, and after the restart `commit`. An undo appends `undo`, and at its end
 //! `rolled-back`, wherever the run had come to; or `commit` again where the undo of a committed run failed and
 //! was itself undone. `restarted` follows where services were stopped, once they run again.
 //!
 //! The design as a whole, with what it promises and what it does not: `patcher/TRANSACTION.md`.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
+use super::apply::Backends;
 use crate::digest::Digest;
-use crate::host::ServiceState;
+use crate::host::{RegistryAt, ServiceStart, ServiceState, ServicesAt};
 use crate::name::{Role, UpdateId};
 use crate::platform::Platform;
+use crate::registry::{RegistryKey, RegistryValue};
 use crate::target_path::TargetPath;
 use crate::version::FileVersion;
 
@@ -59,6 +64,10 @@ pub enum Record {
         /// Position in [`Begin::steps`].
         step: usize,
     },
+    /// COM servers of the steps are about to be unregistered.
+    Unregister,
+    /// Registry values are about to be set.
+    SetValues,
     /// Every file waits to be replaced at the next start of the system.
     Scheduled {
         /// When, UTC.
@@ -129,6 +138,24 @@ pub struct Begin {
     /// The services that hold the files, in the order of stopping.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceRecord>,
+    /// Who controls these services; none: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services_at: Option<ServicesAt>,
+    /// Where the registry is; none: it was not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry_at: Option<RegistryAt>,
+    /// The registry values that it sets once every file is replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<ValueRecord>,
+    /// What the admin does by hand before, where he was told to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
+    /// What he does afterwards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+    /// The bundle that it was made from; none: from none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<PathBuf>,
     /// The files, in the order in which they are replaced.
     pub steps: Vec<StepRecord>,
 }
@@ -143,6 +170,31 @@ pub struct StepRecord {
     pub old: Option<FileRecord>,
     /// What is put there.
     pub new: FileRecord,
+    /// Whether it is a COM server that the run registers.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub register: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// A registry value that a run sets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValueRecord {
+    /// Its key.
+    pub key: RegistryKey,
+    /// Its name.
+    pub name: String,
+    /// What it was; none if it was not there.
+    pub old: Option<RegistryValue>,
+    /// What it is set to.
+    pub new: RegistryValue,
+    /// Keys that are made for it, innermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<RegistryKey>,
 }
 
 /// A service that a run stops.
@@ -153,6 +205,12 @@ pub struct ServiceRecord {
     pub service: String,
     /// What it was before the run.
     pub was: ServiceState,
+    /// Whether the system starts it; none in journals of patchers that did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<ServiceStart>,
+    /// Services that depend on it and did not rest; each is listed before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dependents: Vec<String>,
 }
 
 /// A file's contents as a journal knows them.
@@ -275,6 +333,8 @@ impl Journal {
             (Phase::Staging, Record::Begin(_)) => true,
             (Phase::Open, Record::Intent { step }) => *step < steps,
             (Phase::Open, Record::Done { step }) => self.touches(*step),
+            (Phase::Open, Record::Unregister) => true,
+            (Phase::Open | Phase::Scheduled, Record::SetValues) => true,
             (Phase::Open, Record::Scheduled { .. } | Record::Commit { .. } | Record::Undo { .. }) => true,
             (Phase::Scheduled, Record::Commit { .. } | Record::Undo { .. }) => true,
             (Phase::Committed, Record::Undo { .. }) => true,
@@ -314,6 +374,12 @@ impl Journal {
         }
     }
 
+    /// Returns how the machine was reached.
+    pub fn backends(&self) -> Option<Backends> {
+        let Begin { services_at, registry_at, .. } = self.begin()?;
+        Some(Backends { services: services_at.clone(), registry: registry_at.clone() })
+    }
+
     /// Tells whether the file of a step was touched, or was about to be.
     pub fn touches(&self, step: usize) -> bool {
         self.records.contains(&Record::Intent { step })
@@ -321,14 +387,16 @@ impl Journal {
 
     /// Returns how far the run has come.
     pub fn phase(&self) -> Phase {
-        let files = |record: &&Record| !matches!(record, Record::Restarted { .. });
-        match self.records.iter().rev().find(files) {
+        let tells = |record: &&Record| {
+            !matches!(record, Record::Unregister | Record::SetValues | Record::Restarted { .. })
+        };
+        match self.records.iter().rev().find(tells) {
             Some(Record::Begin(_) | Record::Intent { .. } | Record::Done { .. }) => Phase::Open,
             Some(Record::Scheduled { .. }) => Phase::Scheduled,
             Some(Record::Commit { .. }) => Phase::Committed,
             Some(Record::Undo { .. }) => Phase::Undoing,
             Some(Record::RolledBack { .. }) => Phase::RolledBack,
-            Some(Record::Restarted { .. }) | None => Phase::Staging,
+            Some(Record::Unregister | Record::SetValues | Record::Restarted { .. }) | None => Phase::Staging,
         }
     }
 
@@ -352,6 +420,21 @@ impl Journal {
     /// Returns how many files were touched, or were about to be.
     pub fn touched(&self) -> usize {
         self.records.iter().filter(|record| matches!(record, Record::Intent { .. })).count()
+    }
+
+    /// Tells whether COM servers were unregistered, or about to be.
+    pub fn has_unregistered(&self) -> bool {
+        self.records.contains(&Record::Unregister)
+    }
+
+    /// Tells whether registry values were set, or about to be.
+    pub fn has_set_values(&self) -> bool {
+        self.records.contains(&Record::SetValues)
+    }
+
+    /// Tells whether there is nothing to put back: neither a file nor a value was touched, or about to be.
+    pub fn is_untouched(&self) -> bool {
+        self.touched() == 0 && !self.has_set_values()
     }
 
     /// Returns when the run was committed.
@@ -395,11 +478,19 @@ fn has_lost_its_end(line: &[u8], previous: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn service(name: &str, was: ServiceState) -> ServiceRecord {
+        ServiceRecord { service: name.to_owned(), was, start: None, dependents: Vec::new() }
+    }
+
     fn begin() -> Record {
         let file =
             |bytes: &[u8]| FileRecord { size: bytes.len() as u64, sha256: Digest::of(bytes), version: None };
-        let step =
-            |to: &str| StepRecord { to: to.parse().unwrap(), old: Some(file(b"old")), new: file(b"new") };
+        let step = |to: &str| StepRecord {
+            to: to.parse().unwrap(),
+            old: Some(file(b"old")),
+            new: file(b"new"),
+            register: false,
+        };
         Record::Begin(Box::new(Begin {
             format: FORMAT,
             patcher: "0.1.0".to_owned(),
@@ -416,10 +507,16 @@ mod tests {
             at: "2000-01-28T10:49:00Z".to_owned(),
             log: "LOGS/Q1.log".parse().unwrap(),
             supersedes: Vec::new(),
+            services_at: None,
+            registry_at: None,
+            values: Vec::new(),
+            before: Vec::new(),
+            after: Vec::new(),
+            bundle: None,
             services: vec![
-                ServiceRecord { service: "ONE".to_owned(), was: ServiceState::Running },
-                ServiceRecord { service: "TWO".to_owned(), was: ServiceState::Stopped },
-                ServiceRecord { service: "THREE".to_owned(), was: ServiceState::Running },
+                service("ONE", ServiceState::Running),
+                service("TWO", ServiceState::Stopped),
+                service("THREE", ServiceState::Running),
             ],
             steps: vec![step("a.dll"), step("b.dll")],
         }))
@@ -545,7 +642,7 @@ mod tests {
         assert!(stopped(7).is_empty(), "they run again");
         let mut journal = Journal::default();
         let at = || "2000-01-28T10:49:01Z".to_owned();
-        let found = ServiceRecord { service: "TWO".to_owned(), was: ServiceState::Running };
+        let found = service("TWO", ServiceState::Running);
         let undo = Record::Undo { at: at(), reason: "asked".to_owned(), services: vec![found] };
         for record in [begin(), Record::Commit { at: at() }, Record::Restarted { at: at() }, undo] {
             let (_, line) = journal.line(&record).unwrap();

@@ -9,14 +9,22 @@ use std::fmt;
 mod decide;
 mod file;
 mod finding;
+mod gate;
 
 pub use decide::decide;
+pub(super) use decide::users_among;
 pub use finding::{Finding, FindingKind};
+pub use gate::Stated;
+pub(super) use gate::{Conditions, judge};
 
 use super::facts::Present;
-use crate::bundle::manifest::{FileEntry, ServiceEntry};
+use super::journal::ServiceRecord;
+use super::order::Proof;
+use crate::bundle::manifest::FileEntry;
+use crate::bundle::product::{RegistrationValue, ServiceEntry};
 use crate::name::{Role, UpdateId};
 use crate::platform::Platform;
+use crate::registry::RegistryKey;
 use crate::target_path::TargetPath;
 use crate::version::FileVersion;
 
@@ -33,6 +41,39 @@ pub struct Request {
     pub unknown: UnknownFiles,
     /// Who stops and starts the role's services.
     pub services: Services,
+    /// What the run does with the registry.
+    pub registry: Control,
+    /// What the run does with COM servers.
+    pub com_servers: Control,
+    /// Where the proof is that roles which come first were updated.
+    pub proof: Proof,
+}
+
+impl Request {
+    /// Makes the request to look at a target in another role, which the run does not change.
+    pub fn to_look_at(role: Role, request: &Self) -> Self {
+        Self {
+            role,
+            platform: None,
+            assumed_build: request.assumed_build,
+            unknown: UnknownFiles::Refuse,
+            services: Services::None,
+            registry: Control::None,
+            com_servers: Control::None,
+            proof: Proof::Nowhere,
+        }
+    }
+}
+
+/// What a run does with a part of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Nothing.
+    None,
+    /// It only looks.
+    Look,
+    /// It changes what is to be changed.
+    Change,
 }
 
 /// Who stops and starts the services that hold a role's files.
@@ -66,6 +107,14 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// The services that the run stops and starts, in the order of stopping.
     pub services: Vec<ServiceEntry>,
+    /// What these were when the plan was made, with those that depend on them.
+    pub found_services: Vec<ServiceRecord>,
+    /// Whether the run registers COM servers.
+    pub registers: bool,
+    /// Registry values that the run sets once the files are replaced; `{date}` in a text stands for the day of the run.
+    pub values: Vec<(RegistryKey, RegistrationValue)>,
+    /// Programs that must have no file of the target loaded.
+    pub programs: Vec<String>,
     /// What the admin should know, one sentence each.
     pub notes: Vec<String>,
     /// What the admin has to do by hand before, in order.

@@ -8,6 +8,7 @@ use super::target::TargetRoot;
 use crate::bundle::Made;
 use crate::chain;
 use crate::host::Host;
+use crate::registry::RegistryKey;
 use crate::target_path::TargetPath;
 use crate::version::FileVersion;
 
@@ -20,6 +21,33 @@ pub enum Event<'a> {
         to: &'a TargetPath,
         /// How it was made.
         made: Made,
+    },
+    /// A service takes its time.
+    Waiting {
+        /// Its name.
+        service: &'a str,
+        /// What it was asked to do, as a verb.
+        action: &'static str,
+        /// How long it has been waited for.
+        seconds: u64,
+    },
+    /// A COM server's registration was removed.
+    Unregistered(&'a TargetPath),
+    /// A COM server was registered.
+    Registered(&'a TargetPath),
+    /// A registry value was set.
+    ValueSet {
+        /// Its key.
+        key: &'a RegistryKey,
+        /// Its name.
+        name: &'a str,
+    },
+    /// A registry value is as it was.
+    ValuePutBack {
+        /// Its key.
+        key: &'a RegistryKey,
+        /// Its name.
+        name: &'a str,
     },
     /// A service was stopped.
     Stopped(&'a str),
@@ -60,6 +88,13 @@ impl fmt::Display for Event<'_> {
         match self {
             Self::Staged { to, made: Made::ByDelta } => write!(f, "Staged: {to} (by delta)"),
             Self::Staged { to, made: Made::Whole } => write!(f, "Staged: {to} (whole file)"),
+            Self::Waiting { service, action, seconds } => {
+                write!(f, "Service Wait: {service} is about to {action}, {seconds} s")
+            }
+            Self::Unregistered(to) => write!(f, "Self-Unregister: {to}"),
+            Self::Registered(to) => write!(f, "Self-Register: {to}"),
+            Self::ValueSet { key, name } => write!(f, "Registry Overwrite: {key} '{name}'"),
+            Self::ValuePutBack { key, name } => write!(f, "Registry Restore: {key} '{name}'"),
             Self::Stopped(service) => write!(f, "Service Stop: {service}"),
             Self::Started(service) => write!(f, "Service Start: {service}"),
             Self::Scheduled(to) => write!(f, "File Overwrite at restart: {to}"),

@@ -2,16 +2,14 @@
 
 use super::UpdateError;
 use super::contention::Contention;
-use super::journal::Record;
 use super::recorder::{Event, Observer, Recorder};
-use super::run::{abandon, finish, remove_if_empty};
+use super::run::{abandon, commit, finish, remove_if_empty};
 use super::services;
 use super::state::{self, LOCK_NAME, Phase, Run, StateFolder};
 use super::target::TargetRoot;
 use super::undo::{Undo, digest_at};
 use crate::host::{Files, Host};
 use crate::name::UpdateId;
-use crate::timestamp::utc;
 
 /// What recovery did about one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +59,7 @@ impl Remedy {
             },
             _ if !run.is_interrupted() => None,
             Phase::Staging => Some(Self::Discarded),
-            Phase::Open if run.journal.touched() == 0 => Some(Self::Discarded),
+            Phase::Open if run.journal.is_untouched() => Some(Self::Discarded),
             Phase::Open | Phase::Undoing => Some(Self::RolledBack),
             Phase::Committed | Phase::RolledBack => Some(Self::Completed),
         })
@@ -120,7 +118,7 @@ fn found(run: &Run) -> String {
     let stopped = run.journal.stopped();
     let mut words = match run.phase() {
         Phase::Staging => "files were being staged, none was touched".to_owned(),
-        Phase::Open if run.journal.touched() == 0 => {
+        Phase::Open if run.journal.is_untouched() => {
             "files were being backed up, none was touched".to_owned()
         }
         Phase::Open => format!("{} of {all} files were replaced or about to be", run.journal.touched()),
@@ -216,18 +214,20 @@ fn recover_run(
     match did {
         Remedy::Discarded => {
             require_untouched(host, target, run)?;
-            abandon(host, run, recorder)?;
+            abandon(host, target, run, contention, recorder)?;
         }
         Remedy::RolledBack => {
             let undo = Undo { host, target, folder, contention };
             undo.run(run, "the run was interrupted", recorder)?;
             recorder.tell(&Event::Ended(format!("Rollback Completed: {}", folder.id)));
         }
-        Remedy::Completed if run.phase() == Phase::Scheduled => services::restart(host, run, recorder)?,
-        Remedy::Completed => finish(host, folder, run, recorder)?,
+        Remedy::Completed if run.phase() == Phase::Scheduled => {
+            services::restart(host, run, contention, recorder)?
+        }
+        Remedy::Completed => finish(host, folder, run, contention, recorder)?,
         Remedy::CompletedAfterRestart => {
-            run.record(host, Record::Commit { at: utc(host.now()) })?;
-            finish(host, folder, run, recorder)?;
+            commit(host, target, run, recorder)?;
+            finish(host, folder, run, contention, recorder)?;
             recorder.tell(&Event::Ended(format!("Installation Completed: {}", folder.id)));
         }
     }

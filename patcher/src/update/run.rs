@@ -2,14 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use super::contention::Contention;
 use super::journal::{Record, StepRecord};
 use super::receipt::{MAX_RECEIPT, Receipt};
 use super::recorder::Recorder;
 use super::state::{Phase, RECEIPT_NAME, Run, StateFolder};
-use super::{UpdateError, services};
+use super::target::TargetRoot;
+use super::{UpdateError, services, values};
 use crate::bundle::manifest::MAX_MEMBER;
 use crate::digest::Digest;
 use crate::host::{Attributes, Host, HostError, Kind};
+use crate::timestamp::utc;
 
 impl Run {
     /// Adds a record to the journal; durable when it returns.
@@ -50,13 +53,22 @@ impl Run {
     }
 }
 
-/// Starts what a run had stopped that touched nothing, removes what it left, and the update's folder if nothing
+/// Registers and starts what a run had unregistered and stopped that touched nothing, removes what it left, and the update's folder if nothing
 /// else is in it.
 ///
 /// The backup goes before the journal, and the rest after it: a backup without a journal is never left by a run, but
 /// by whatever lost the journal. The journal stays, for recovery, where a service does not start.
-pub(super) fn abandon(host: &dyn Host, run: &Run, recorder: &mut Recorder<'_>) -> Result<(), HostError> {
-    services::start(host, run, recorder)?;
+pub(super) fn abandon(
+    host: &dyn Host,
+    target: TargetRoot<'_>,
+    run: &Run,
+    contention: &Contention,
+    recorder: &mut Recorder<'_>,
+) -> Result<(), UpdateError> {
+    if let Some(begin) = run.begin().filter(|_| run.journal.has_unregistered()) {
+        values::register(host, target, &begin.steps, recorder)?;
+    }
+    services::start(host, run, contention, recorder)?;
     if host.stat(&run.backup())?.is_some() {
         remove_tree(host, &run.backup())?;
         host.sync_folder(&run.path)?;
@@ -69,7 +81,7 @@ pub(super) fn abandon(host: &dyn Host, run: &Run, recorder: &mut Recorder<'_>) -
         remove_tree(host, &run.path)?;
     }
     match run.path.parent() {
-        Some(folder) => remove_if_empty(host, folder),
+        Some(folder) => Ok(remove_if_empty(host, folder)?),
         None => Ok(()),
     }
 }
@@ -88,15 +100,32 @@ pub(super) fn remove_if_empty(host: &dyn Host, folder: &Path) -> Result<(), Host
     }
 }
 
+/// Brings what goes with the files after them, once every one is new: COM servers, registry values; then the run stands.
+pub(super) fn commit(
+    host: &dyn Host,
+    target: TargetRoot<'_>,
+    run: &mut Run,
+    recorder: &mut Recorder<'_>,
+) -> Result<(), UpdateError> {
+    let Some(begin) = run.begin().cloned() else { return Ok(()) };
+    values::register(host, target, &begin.steps, recorder)?;
+    if !begin.values.is_empty() {
+        run.record(host, Record::SetValues)?;
+        values::set(host, &begin.values, recorder)?;
+    }
+    run.record(host, Record::Commit { at: utc(host.now()) })
+}
+
 /// Starts what a run had stopped, and makes receipt and stage agree with its journal: the last thing every run does.
 pub(super) fn finish(
     host: &dyn Host,
     folder: &StateFolder,
     run: &mut Run,
+    contention: &Contention,
     recorder: &mut Recorder<'_>,
 ) -> Result<(), UpdateError> {
     // The product is waited for; the records are not.
-    let restarted = services::restart(host, run, recorder);
+    let restarted = services::restart(host, run, contention, recorder);
     tidy(host, folder, run).and(restarted)
 }
 

@@ -9,7 +9,7 @@ use super::recorder::{Event, Recorder, unfinished};
 use super::run::{ensure_folder, finish, write_over};
 use super::state::{self, Phase, Run, StateFolder};
 use super::target::{Place, TargetRoot};
-use super::{UpdateError, services};
+use super::{UpdateError, services, values};
 use crate::bundle::manifest::MAX_MEMBER;
 use crate::chain;
 use crate::digest::Digest;
@@ -92,13 +92,14 @@ impl Undo<'_> {
             if is_untouched { UndoError::Untouched(error) } else { UndoError::Stuck(error) }
         })?;
         recorder.tell(&Event::UndoStarted(format!("{} ({reason})", begin.id)));
+        let steps = begin.steps.as_slice();
         let swapped = self.swap(run, &found, &restorations, recorder).or_else(|error| {
             recorder.tell(&Event::Warning(format!("{}; trying once more", chain::line(&error))));
             let remaining = self.prepare(run, &begin.steps, false)?;
             self.swap(run, &found, &remaining, recorder)
         });
-        match swapped.and_then(|()| self.require_old(run, &begin.steps)) {
-            Ok(()) => self.end(run, recorder).map_err(UndoError::Unfinished),
+        match swapped.and_then(|()| self.require_old(run, steps)) {
+            Ok(()) => self.end(run, &begin, recorder).map_err(UndoError::Unfinished),
             Err(error) if committed => match self.put_forward(run, &restorations, recorder) {
                 Ok(()) => Err(UndoError::PutForward(error)),
                 Err(_) => Err(UndoError::Stuck(error)),
@@ -222,10 +223,15 @@ impl Undo<'_> {
         restorations: &[Restoration<'_>],
         recorder: &mut Recorder<'_>,
     ) -> Result<(), UpdateError> {
-        services::stop(self.host, services, recorder)?;
+        services::stop(self.host, services, self.contention, recorder)?;
         let there = restorations.iter().filter(|restoration| restoration.found.is_some());
         let files: Vec<PathBuf> = there.map(|restoration| restoration.place.full.clone()).collect();
         self.contention.wait_for(self.host, &files)?;
+        if run.journal.has_unregistered() {
+            let new: Vec<StepRecord> =
+                restorations.iter().map(|restoration| restoration.step.clone()).collect();
+            values::unregister(self.host, self.target, &new, recorder)?;
+        }
         for restoration in restorations.iter().rev() {
             let Restoration { step, place, .. } = restoration;
             if step.old.is_some() {
@@ -254,9 +260,12 @@ impl Undo<'_> {
                 sync_parent(self.host, &place)?;
             }
         }
+        if let Some(begin) = run.begin().filter(|_| run.journal.has_unregistered()) {
+            values::register(self.host, self.target, &begin.steps, recorder)?;
+        }
         run.record(self.host, Record::Commit { at: utc(self.host.now()) })?;
         // The files are as before the undo; what remains recovery completes.
-        if let Err(error) = finish(self.host, self.folder, run, recorder) {
+        if let Err(error) = finish(self.host, self.folder, run, self.contention, recorder) {
             recorder.tell(&Event::Warning(unfinished(&error)));
         }
         Ok(())
@@ -277,10 +286,16 @@ impl Undo<'_> {
         Ok(())
     }
 
-    /// Records that everything is as before, and cleans up.
-    fn end(&self, run: &mut Run, recorder: &mut Recorder<'_>) -> Result<(), UpdateError> {
+    /// Puts back what changed with the files, records that everything is as before, and cleans up.
+    fn end(&self, run: &mut Run, begin: &Begin, recorder: &mut Recorder<'_>) -> Result<(), UpdateError> {
+        if run.journal.has_unregistered() {
+            values::register(self.host, self.target, &begin.steps, recorder)?;
+        }
+        if run.journal.has_set_values() {
+            values::put_back(self.host, &begin.values, recorder)?;
+        }
         run.record(self.host, Record::RolledBack { at: utc(self.host.now()) })?;
-        finish(self.host, self.folder, run, recorder)
+        finish(self.host, self.folder, run, self.contention, recorder)
     }
 }
 

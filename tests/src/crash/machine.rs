@@ -1,15 +1,17 @@
 //! Machines in memory that a small update is applied to, taken back from, and recovered on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use qfe_patcher::host::{ForeignLock, Memory, ServiceState};
+use qfe_patcher::host::{ComServers, ForeignLock, Memory, ServiceState};
+use qfe_patcher::registry::{RegistryKey, RegistryValue};
 use qfe_patcher::timestamp::utc;
-use qfe_patcher::update::apply::{Applied, Apply, ApplyError};
+use qfe_patcher::update::apply::{Applied, Apply, ApplyError, Backends};
 use qfe_patcher::update::contention::{Contention, InUse};
-use qfe_patcher::update::plan::{Request, Services, UnknownFiles, decide};
+use qfe_patcher::update::order::Proof;
+use qfe_patcher::update::plan::{Control, Request, Services, UnknownFiles, decide};
 use qfe_patcher::update::recover::{Recovered, recover};
 use qfe_patcher::update::rollback::{RollbackError, rollback};
 use qfe_patcher::update::target::TargetRoot;
@@ -28,11 +30,13 @@ impl Observer for Silent {
     fn tell(&mut self, _event: &Event<'_>) {}
 }
 
-/// What must be all old or all new: the product's files with their times, and its services.
+/// What must be all old or all new: the product's files with their times, its services, registry and COM servers.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Product {
     files: BTreeMap<PathBuf, (Vec<u8>, SystemTime)>,
     services: BTreeMap<String, String>,
+    values: BTreeMap<String, BTreeMap<String, RegistryValue>>,
+    com_servers: BTreeSet<PathBuf>,
 }
 
 impl fmt::Debug for Product {
@@ -45,7 +49,9 @@ impl fmt::Debug for Product {
             .files
             .iter()
             .map(|(path, (bytes, time))| (path.display().to_string(), (end(bytes), utc(*time))));
-        f.debug_map().entries(files).entries(&self.services).finish()
+        let keys = self.values.iter().map(|(key, values)| (key.clone(), format!("{values:?}")));
+        let servers = self.com_servers.iter().map(|path| (path.display().to_string(), "registered"));
+        f.debug_map().entries(files).entries(&self.services).entries(keys).entries(servers).finish()
     }
 }
 
@@ -58,6 +64,8 @@ impl Product {
         Self {
             files: files.filter_map(|(path, file)| Some((path, file?))).collect(),
             services: services.collect(),
+            values: machine.values(),
+            com_servers: machine.com_servers(),
         }
     }
 }
@@ -79,7 +87,16 @@ pub fn server(platform: &str, files: &Files) -> Memory {
     machine.put_service("SMS_SITE_COMPONENT_MANAGER", ServiceState::Running);
     machine.put_service("SMS_EXECUTIVE", ServiceState::Running);
     machine.put_service("SMS_SQL_MONITOR", ServiceState::Stopped);
+    machine.put_dependent_service("SMS_NT_LOGON", ServiceState::Running, &["SMS_EXECUTIVE"]);
+    machine.put_value(&setup_key(), "Full Version", RegistryValue::text("2.00.1380.1000"));
+    machine.put_value(&setup_key(), "Type", RegistryValue::number(1));
+    machine.register(&file(platform, "Two.ini")).expect("it is there");
     machine
+}
+
+/// Returns the key of the product's own values.
+pub fn setup_key() -> RegistryKey {
+    r"HKLM\SOFTWARE\Microsoft\SMS\Setup".parse().expect("it is a key")
 }
 
 /// Returns the path of a file of the product.
@@ -88,7 +105,12 @@ pub fn file(platform: &str, name: &str) -> PathBuf {
 }
 
 fn contention(in_use: InUse) -> Contention {
-    Contention { patience: Duration::ZERO, foreign_lock: ForeignLock::Respect, in_use }
+    Contention {
+        patience: Duration::ZERO,
+        service_patience: Duration::from_secs(2),
+        foreign_lock: ForeignLock::Respect,
+        in_use,
+    }
 }
 
 /// Applies an update, its services stopped and started; where files are in use, at the restart.
@@ -98,12 +120,14 @@ pub fn run_apply(machine: &Memory, update: &Tiny) -> Result<Applied, ApplyError>
     let request = Request {
         role: "site-server".parse().expect("it is a role"),
         platform: None,
-        assumed_build: Some(1380),
+        assumed_build: None,
         unknown: UnknownFiles::Refuse,
         services: Services::Controlled,
+        registry: Control::Change,
+        com_servers: Control::Change,
+        proof: Proof::Nowhere,
     };
-    let facts =
-        facts::gather(machine, target, bundle.manifest(), &request.role).expect("looking does not fail");
+    let facts = facts::gather(machine, target, bundle.manifest(), &request).expect("looking does not fail");
     let plan = decide(bundle.manifest(), &facts, &request).expect("the update fits");
     let contention = contention(InUse::Schedule);
     let apply = Apply {
@@ -112,7 +136,8 @@ pub fn run_apply(machine: &Memory, update: &Tiny) -> Result<Applied, ApplyError>
         request: &request,
         states: &facts.states,
         plan: &plan,
-        source: "tiny.zip",
+        source: Path::new("tiny.zip"),
+        backends: &Backends::default(),
         contention: &contention,
     };
     apply.run(machine, &mut Silent)

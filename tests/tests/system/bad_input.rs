@@ -345,7 +345,9 @@ fn a_read_only_target_is_refused() {
     if !mount(&["-o", "remount,ro"], target) {
         return;
     }
-    patcher(apply_args(&workshop().bundle(), target)).ends(ExitCode::AccessDenied).says(&["Read-only"]);
+    patcher(apply_args(&workshop().bundle(), target))
+        .ends(ExitCode::AccessDenied)
+        .says(&["may not write", "read-only"]);
     assert!(tree::read(target) == before);
 }
 

@@ -1,6 +1,7 @@
 //! The main job, on both platforms and in both containers: applied, seen, taken back.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 
 use qfe_patcher::exit::ExitCode;
@@ -163,23 +164,31 @@ fn remote_roles_take_the_files_that_are_there_and_no_others() {
     let folder = tempfile::tempdir().unwrap();
     let old = workshop().sample("Q252717").join("baseline/alpha/Baseobj.dll");
     fs::copy(&old, folder.path().join("BASEOBJ.DLL")).unwrap();
-    let result = patcher(args![
-        "apply",
-        workshop().bundle(),
-        "--role",
-        "sql-monitor",
-        "--target",
-        folder.path(),
-        "--keys",
-        workshop().public_key(),
-        "--services",
-        "manual",
-        "--registry",
-        "none",
-        "--json"
-    ])
-    .succeeds()
-    .json();
+    let apply = |more: &[OsString]| {
+        let args = args![
+            "apply",
+            workshop().bundle(),
+            "--role",
+            "sql-monitor",
+            "--target",
+            folder.path(),
+            "--keys",
+            workshop().public_key(),
+            "--services",
+            "manual",
+            "--registry",
+            "none",
+            "--json"
+        ];
+        patcher(args.into_iter().chain(more.iter().cloned()))
+    };
+    let site = Server::new("i386");
+    apply(&[]).ends(ExitCode::WrongTarget).says(&["no proof", "--site-receipt"]);
+    apply(&args!["--site-server", site.root()]).ends(ExitCode::WrongTarget).says(&["Bin/i386/Ccm.dll"]);
+    site.apply(&workshop().bundle()).succeeds();
+    let receipt = site.path("$NtUninstallQ252717$/receipt.json");
+    apply(&args!["--site-receipt", receipt, "--dry-run"]).succeeds();
+    let result = apply(&args!["--site-server", site.root()]).succeeds().json();
     assert_eq!(result["platform"], "alpha");
     let count = |word| result["files"].as_array().unwrap().iter().filter(|f| f["decision"] == word).count();
     assert_eq!((count("install"), count("absent-not-wanted")), (1, 2));

@@ -14,4 +14,5 @@ mod golden;
 mod help;
 mod images;
 mod interoperation;
+mod services;
 mod undo_stack;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{OFlags, XattrFlags, fgetxattr, flistxattr, fsetxattr, statvfs};
+use rustix::fs::{Access, OFlags, XattrFlags, fgetxattr, flistxattr, fsetxattr, statvfs};
 use rustix::io::Errno;
 
 use super::lock::Claim;
@@ -32,6 +32,15 @@ pub(in crate::host) fn in_use(_path: &Path) -> io::Result<Option<String>> {
 }
 
 /// No file is in use so that it would have to wait for a restart.
+/// Tells whether the user may write to a folder, by its permissions and those of its mount.
+pub(in crate::host) fn may_write(folder: &Path) -> io::Result<bool> {
+    match rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => Ok(true),
+        Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Tells nothing: a program that uses a file keeps nobody from replacing it.
 pub(in crate::host) fn users_of(_folder: &Path) -> io::Result<Vec<String>> {
     Ok(Vec::new())

@@ -16,8 +16,9 @@ use windows_sys::Win32::Security::{
     DACL_SECURITY_INFORMATION, GetKernelObjectSecurity, SE_DACL_AUTO_INHERIT_REQ, SetKernelObjectSecurity,
 };
 use windows_sys::Win32::Storage::FileSystem::{
-    FILE_FLAG_OPEN_REPARSE_POINT, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, GetDiskFreeSpaceExW,
-    MOVEFILE_DELAY_UNTIL_REBOOT, MOVEFILE_REPLACE_EXISTING, MoveFileExW, WRITE_DAC,
+    FILE_ADD_FILE, FILE_ADD_SUBDIRECTORY, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
+    FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, GetDiskFreeSpaceExW, MOVEFILE_DELAY_UNTIL_REBOOT,
+    MOVEFILE_REPLACE_EXISTING, MoveFileExW, WRITE_DAC,
 };
 use windows_sys::Win32::System::RestartManager::{
     CCH_RM_SESSION_KEY, RM_PROCESS_INFO, RmEndSession, RmGetList, RmRegisterResources, RmStartSession,
@@ -47,6 +48,18 @@ pub(in crate::host) fn volume(folder: &Path) -> io::Result<Volume> {
         return Err(io::Error::last_os_error());
     }
     Ok(Volume { id: None, free: Some(free) })
+}
+
+/// Tells whether the user may make files and folders in a folder, by opening it for that.
+pub(in crate::host) fn may_write(folder: &Path) -> io::Result<bool> {
+    let mut options = OpenOptions::new();
+    options.access_mode(FILE_ADD_FILE | FILE_ADD_SUBDIRECTORY).custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
+    match options.open(folder) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(false),
+        // What opens so is up to the system; that it may be written to is seen when it is.
+        Err(_) => Ok(true),
+    }
 }
 
 /// Tells who keeps a file from being replaced, by opening it as nobody else may have it open.

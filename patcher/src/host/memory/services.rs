@@ -56,6 +56,7 @@ impl Memory {
     pub fn set_conduct(&self, name: &str, conduct: Conduct) {
         if let Some(service) = self.services.borrow_mut().get_mut(name) {
             service.conduct = conduct;
+            service.pending = 0;
         }
     }
 

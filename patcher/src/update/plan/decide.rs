@@ -4,12 +4,18 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::file::{decide_file, wrong_machine};
-use super::{Decision, Finding, FindingKind, Plan, Request, Services, Step};
-use crate::bundle::manifest::{Gate, Manifest, RoleEntry, ServiceEntry};
+use super::{Control, Decision, Finding, FindingKind, Plan, Request, Services, Step, gate};
+use crate::bundle::manifest::Manifest;
+use crate::bundle::product::{Moment, RoleEntry, ServiceEntry};
+use crate::host::{ServiceStart, ServiceState};
 use crate::name::Role;
 use crate::platform::Platform;
+use crate::target_path::TargetPath;
 use crate::update::facts::{Facts, FileFact};
+use crate::update::journal::ServiceRecord;
+use crate::update::order::Proven;
 use crate::update::run::space_for;
+use crate::update::services;
 use crate::update::state::{Phase, StateFolder, superseding};
 
 /// Decides what to do, or returns everything that forbids it.
@@ -17,33 +23,170 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
     let Some(role) = manifest.role(&request.role) else {
         return Err(vec![unknown_role(manifest, &request.role)]);
     };
-    let mut findings = build_findings(manifest, request);
+    let mut findings = target_findings(role, facts);
     findings.extend(order_findings(manifest, facts));
-    let platform = match choose_platform(manifest, facts, request) {
-        Ok(platform) => platform,
+    findings.extend(proof_finding(manifest, role, facts));
+    let steps = match choose_platform(manifest, facts, request) {
+        Ok(platform) => Some((platform, decide_steps(manifest, facts, request, platform, &mut findings))),
         Err(finding) => {
             findings.push(finding);
-            return Err(findings);
+            None
         }
     };
-    let steps = decide_steps(manifest, facts, request, platform, &mut findings);
+    let (platform, steps) = steps.map_or((None, Vec::new()), |(platform, steps)| (Some(platform), steps));
+    // No Windows that this program runs on can load an Alpha file.
+    let registers = request.com_servers == Control::Change && platform == Some(Platform::I386);
+    let changes = steps.iter().any(Step::is_change);
+    let paths: Vec<&str> = steps.iter().map(|step| step.to.as_str()).collect();
+    let verdict =
+        gate::judge(manifest.into(), facts.gates.as_deref(), &request.role, request.assumed_build, &paths);
+    findings.extend(verdict.findings);
     findings.extend(superseded_finding(manifest, facts, &steps));
     findings.extend(space_finding(facts, &steps));
-    if !findings.is_empty() {
+    let chosen = chosen_services(role, facts, &steps);
+    let found_services = services::join(chosen.iter().map(|(_, found)| found.to_vec()));
+    if changes {
+        findings.extend(service_findings(&chosen));
+        findings.extend(program_findings(role, facts));
+        findings.extend(rights_finding(facts));
+    }
+    let Some(platform) = platform.filter(|_| findings.is_empty()) else {
         findings.sort_by_key(|finding| finding.kind);
         return Err(findings);
-    }
-    let (before, after) = if steps.iter().any(Step::is_change) {
-        manual_steps(manifest, role, request.services, &steps)
+    };
+    let mut notes = notes(manifest, facts, &steps);
+    notes.extend(verdict.notes);
+    let (before, mut after) = if changes {
+        manual_steps(manifest, role, request, registers, &steps)
     } else {
         (Vec::new(), Vec::new())
     };
-    let services = match request.services {
-        Services::Controlled => role.services.clone(),
-        Services::None | Services::Manual => Vec::new(),
+    after.extend(verdict.after);
+    let values = match (&manifest.registration, request.registry) {
+        (Some(registration), Control::Change) if changes => {
+            let key = verdict.level.and_then(|level| registration.key(level));
+            key.map_or_else(Vec::new, |key| {
+                registration.values.iter().map(|value| (key.clone(), value.clone())).collect()
+            })
+        }
+        _ => Vec::new(),
     };
-    let notes = notes(manifest, facts, &steps, request);
-    Ok(Plan { role: request.role.clone(), platform, steps, services, notes, before, after })
+    Ok(Plan {
+        role: request.role.clone(),
+        platform,
+        services: chosen.into_iter().map(|(entry, _)| entry.clone()).collect(),
+        found_services,
+        registers,
+        values,
+        programs: role.programs.clone(),
+        notes,
+        before,
+        after,
+        steps,
+    })
+}
+
+/// Finds folders that a target in this role lacks.
+fn target_findings(role: &RoleEntry, facts: &Facts) -> Vec<Finding> {
+    let finding = |folder: &TargetPath| Finding {
+        kind: FindingKind::WrongTarget,
+        subject: "role".to_owned(),
+        found: format!("{} for a target that has a folder {folder}", role.role),
+        wanted: format!("the folder of a {}, usually {}", role.title, role.usual),
+        remedy: "name the part that this folder plays by --role, or the right folder by --target".to_owned(),
+    };
+    facts.foreign_folders.iter().map(finding).collect()
+}
+
+/// Refuses a role that comes after others as long as nothing proves that those were updated.
+fn proof_finding(manifest: &Manifest, role: &RoleEntry, facts: &Facts) -> Option<Finding> {
+    let found = match &facts.order {
+        Proven::NotNeeded | Proven::Yes(_) => return None,
+        Proven::Missing => "no proof".to_owned(),
+        Proven::No(found) => found.clone(),
+    };
+    Some(Finding {
+        kind: FindingKind::Order,
+        subject: format!("{} on the machines that come first", manifest.id),
+        found,
+        wanted: format!("{} installed there in the role {}", manifest.id, list(&role.after)),
+        remedy: format!(
+            "update those first, then prove it by --site-receipt FILE (receipt.json from the folder $NtUninstall{}$ \
+             there, which `qfe-patcher stage` copies too) or by --site-server DIR (the folder itself)",
+            manifest.id
+        ),
+    })
+}
+
+/// Returns the services of the role that hold a file which is changed, with what there is of each.
+fn chosen_services<'f>(
+    role: &'f RoleEntry,
+    facts: &'f Facts,
+    steps: &[Step],
+) -> Vec<(&'f ServiceEntry, &'f [ServiceRecord])> {
+    let changed: Vec<&Step> = steps.iter().filter(|step| step.is_change()).collect();
+    let entries = role.services.iter().zip(facts.services.iter().map(Vec::as_slice));
+    entries.filter(|(entry, _)| changed.iter().any(|step| entry.holds(&step.file.name))).collect()
+}
+
+fn service_findings(chosen: &[(&ServiceEntry, &[ServiceRecord])]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (entry, found) in chosen {
+        let is_there = found.iter().any(|record| entry.means(&record.service));
+        if !entry.optional && !is_there {
+            findings.push(Finding {
+                kind: FindingKind::WrongTarget,
+                subject: format!("service {}", entry.service),
+                found: "no such service on the machine".to_owned(),
+                wanted: "the service, whose key name this is".to_owned(),
+                remedy: "check --services and --role; where the machine has no such service, use --services manual"
+                    .to_owned(),
+            });
+        }
+        let stuck = |record: &&ServiceRecord| {
+            record.was == ServiceState::Running && record.start == Some(ServiceStart::Disabled)
+        };
+        findings.extend(found.iter().filter(stuck).map(|record| Finding {
+            kind: FindingKind::WrongTarget,
+            subject: format!("service {}", record.service),
+            found: "it runs, and its start type is disabled".to_owned(),
+            wanted: "a start type by which it can be started again once it was stopped".to_owned(),
+            remedy: "set its start type to manual or automatic, or stop it yourself".to_owned(),
+        }));
+    }
+    findings
+}
+
+/// Finds programs that must be closed.
+fn program_findings(role: &RoleEntry, facts: &Facts) -> Option<Finding> {
+    let open = users_among(&facts.programs, &role.programs);
+    (!open.is_empty()).then(|| Finding {
+        kind: FindingKind::InUse,
+        subject: "programs that have files of the target loaded".to_owned(),
+        found: open.join(", "),
+        wanted: format!("none of {}", role.programs.join(", ")),
+        remedy: role.before.first().cloned().unwrap_or_else(|| "close them; then run again".to_owned()),
+    })
+}
+
+/// Returns those of the users of a folder, each `NAME (process N)`, that are one of these programs.
+pub(in crate::update) fn users_among(users: &[String], programs: &[String]) -> Vec<String> {
+    let is_one = |user: &&String| {
+        let name = user.split(" (").next().unwrap_or_default();
+        programs.iter().any(|program| program.eq_ignore_ascii_case(name))
+    };
+    users.iter().filter(is_one).cloned().collect()
+}
+
+fn rights_finding(facts: &Facts) -> Option<Finding> {
+    (!facts.is_writable).then(|| Finding {
+        kind: FindingKind::NoRights,
+        subject: "rights on the target".to_owned(),
+        found: "a folder that this user may not write to".to_owned(),
+        wanted: "one that he may".to_owned(),
+        remedy: "run as a user who may write there; a read-only share or disk must be made writable"
+            .to_owned(),
+    })
 }
 
 fn unknown_role(manifest: &Manifest, role: &Role) -> Finding {
@@ -55,21 +198,6 @@ fn unknown_role(manifest: &Manifest, role: &Role) -> Finding {
         wanted: format!("one of {}", roles.join(", ")),
         remedy: "name the part this machine plays by --role".to_owned(),
     }
-}
-
-fn build_findings(manifest: &Manifest, request: &Request) -> Vec<Finding> {
-    let Some(build) = request.assumed_build else { return Vec::new() };
-    if manifest.builds.is_empty() || manifest.builds.contains(&build) {
-        return Vec::new();
-    }
-    vec![Finding {
-        kind: FindingKind::WrongTarget,
-        subject: "build of the product".to_owned(),
-        found: format!("{build} (by --assume-build)"),
-        wanted: list(&manifest.builds),
-        remedy: "apply the update that was made for this build; the same fix has another number there"
-            .to_owned(),
-    }]
 }
 
 /// Joins values by "or".
@@ -235,9 +363,7 @@ fn decide_steps(
     let mut steps = Vec::new();
     for fact in facts.files.iter().filter(|fact| fact.platform == platform) {
         let Some(entry) = manifest.files.get(fact.file) else { continue };
-        let Some(install) = entry.install.iter().find(|install| install.role == request.role) else {
-            continue;
-        };
+        let Some(install) = entry.install.get(fact.install) else { continue };
         match decide_file(manifest, facts, request, fact, entry, install) {
             Ok(decision) => steps.push(Step {
                 file: entry.clone(),
@@ -255,25 +381,22 @@ fn decide_steps(
     steps
 }
 
-fn notes(manifest: &Manifest, facts: &Facts, steps: &[Step], request: &Request) -> Vec<String> {
+fn notes(manifest: &Manifest, facts: &Facts, steps: &[Step]) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
     if let Some(by) = superseding(&facts.states, &manifest.id) {
         notes.push(format!("{} is superseded by {by}, which is installed", manifest.id));
     }
-    for gate in &manifest.gates {
-        match gate {
-            Gate::RegistryBuild { .. } if request.assumed_build.is_some() => {}
-            Gate::RegistryBuild { key, value, .. } => notes.push(format!(
-                "not checked: that the build of {key} '{value}' is {}",
-                list(&manifest.builds)
-            )),
-            Gate::RegistryOneOf { key, value, one_of, .. } => {
-                notes.push(format!("not checked: that {key} '{value}' is {}", list(one_of)));
-            }
-        }
+    if let Proven::Yes(proof) = &facts.order {
+        notes.push(format!("the machines that come first were updated: {proof}"));
     }
-    if let Some(build) = request.assumed_build {
-        notes.push(format!("the build of the product was not read but taken as {build} (--assume-build)"));
+    let is_recorded = facts.states.iter().any(|state| state.id == manifest.id && state.installed().is_some());
+    let current = steps.iter().filter(|step| step.decision == Decision::AlreadyCurrent).count();
+    if !is_recorded && current > 0 && steps.iter().any(Step::is_change) {
+        notes.push(format!(
+            "{current} of {} files are the update's already, though it is not recorded as installed: a manual update \
+             may have been left half-done",
+            steps.len()
+        ));
     }
     for step in steps {
         if step.decision == Decision::SameVersion {
@@ -290,31 +413,35 @@ fn notes(manifest: &Manifest, facts: &Facts, steps: &[Step], request: &Request) 
 fn manual_steps(
     manifest: &Manifest,
     role: &RoleEntry,
-    services: Services,
+    request: &Request,
+    registers: bool,
     steps: &[Step],
 ) -> (Vec<String>, Vec<String>) {
-    let mut before = role.before.clone();
-    let mut after = Vec::new();
-    if !role.after.is_empty() {
-        let title = |role: &Role| manifest.role(role).map_or(role.as_str(), |entry| &entry.title).to_owned();
-        let titles: Vec<String> = role.after.iter().map(title).collect();
-        before.push(format!("make sure that this update is installed before on: {}", titles.join(", ")));
-    }
-    let service = |service: &ServiceEntry| match service.optional {
-        true => format!("the service {}, if the machine has it", service.service),
-        false => format!("the service {}", service.service),
+    let changes: Vec<&Step> = steps.iter().filter(|step| step.is_change()).collect();
+    let held = |entry: &&ServiceEntry| changes.iter().any(|step| entry.holds(&step.file.name));
+    let service = |entry: &ServiceEntry| {
+        let or = entry.prefix.as_ref().map_or_else(String::new, |prefix| format!(" or {prefix}..."));
+        let condition = if entry.optional { ", if the machine has it" } else { "" };
+        format!("the service {}{or}{condition}", entry.service)
     };
-    if services == Services::Manual {
-        before.extend(role.services.iter().map(|entry| format!("stop {}", service(entry))));
+    let of_recipe = |when: Moment| {
+        let steps = manifest.manual.iter().filter(move |step| step.when == when);
+        steps.filter(|step| step.roles.contains(&request.role)).map(|step| step.text.clone())
+    };
+    let by_hand = |step: &&&Step| step.file.register && !registers;
+    let servers: Vec<&TargetPath> = changes.iter().filter(by_hand).map(|step| &step.to).collect();
+    let mut before = role.before.clone();
+    before.extend(of_recipe(Moment::Before));
+    let mut after: Vec<String> = Vec::new();
+    if request.services == Services::Manual {
+        before.extend(role.services.iter().filter(held).map(|entry| format!("stop {}", service(entry))));
     }
-    for step in steps.iter().filter(|step| step.is_change()) {
-        if step.file.register {
-            before.push(format!("unregister the COM server: regsvr32 /u {}", step.to));
-            after.push(format!("register the COM server: regsvr32 {}", step.to));
-        }
+    before.extend(servers.iter().map(|to| format!("unregister the COM server: regsvr32 /u {to}")));
+    after.extend(servers.iter().map(|to| format!("register the COM server: regsvr32 {to}")));
+    if request.services == Services::Manual {
+        after
+            .extend(role.services.iter().rev().filter(held).map(|entry| format!("start {}", service(entry))));
     }
-    if services == Services::Manual {
-        after.extend(role.services.iter().rev().map(|entry| format!("start {}", service(entry))));
-    }
+    after.extend(of_recipe(Moment::After));
     (before, after)
 }

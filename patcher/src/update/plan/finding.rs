@@ -11,12 +11,18 @@ pub enum FindingKind {
     Downgrade,
     /// The target is not what the update is for.
     WrongTarget,
+    /// Machines that come first are not proven to be updated.
+    Order,
     /// An old file that no baseline knows.
     UnknownOldFile,
     /// A run waits for a restart of the system.
     AwaitsRestart,
     /// The volume has too little space.
     NoSpace,
+    /// A program that must be closed has a file of the target loaded.
+    InUse,
+    /// The user may not write to the target.
+    NoRights,
 }
 
 impl FindingKind {
@@ -26,9 +32,12 @@ impl FindingKind {
             Self::WrongPlatform => "wrong-platform",
             Self::Downgrade => "downgrade",
             Self::WrongTarget => "wrong-target",
+            Self::Order => "order",
             Self::UnknownOldFile => "unknown-old-file",
             Self::AwaitsRestart => "awaits-restart",
             Self::NoSpace => "no-space",
+            Self::InUse => "in-use",
+            Self::NoRights => "no-rights",
         }
     }
 }

@@ -4,12 +4,15 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Decision, FindingKind, Reason, Request, Services, UnknownFiles, decide};
+use super::{Control, Decision, Finding, FindingKind, Plan, Reason, Request, Services, UnknownFiles, decide};
 use crate::bundle::manifest::Manifest;
 use crate::digest::Digest;
-use crate::host::{Memory, Volume};
+use crate::host::{Memory, ServiceStart, ServiceState, Volume};
 use crate::platform::{Machine, Platform};
-use crate::update::facts::{Facts, FileFact, Present};
+use crate::registry::RegistryValue;
+use crate::update::facts::{Facts, FileFact, GateFact, Present};
+use crate::update::journal::ServiceRecord;
+use crate::update::order::{Proof, Proven};
 use crate::update::target::TargetRoot;
 
 /// A manifest with one file for both platforms, `New` being its contents; `lean` leaves the payload out.
@@ -25,8 +28,11 @@ fn manifest(verb: &str, lean: bool) -> Manifest {
         })
     };
     let role = |name: &str, after: &[&str]| {
-        json!({"role": name, "title": name, "usual": "", "after": after, "before": ["close the console"],
-               "services": [{"service": "ONE", "optional": false}, {"service": "TWO", "optional": true}]})
+        json!({"role": name, "title": name, "usual": "", "lacks": ["Inboxes"], "after": after, "programs": ["mmc.exe"],
+               "before": ["close the console"],
+               "services": [{"service": "ONE", "optional": false, "prefix": null, "holds": []},
+                            {"service": "TWO", "optional": true, "prefix": "TWO_", "holds": []},
+                            {"service": "THREE", "optional": true, "prefix": null, "holds": ["Other.dll"]}]})
     };
     let mut members = vec![json!({"name": "deltas/x.bsdiff", "size": 1, "sha256": Digest::of(b"delta")})];
     if !lean {
@@ -34,7 +40,10 @@ fn manifest(verb: &str, lean: bool) -> Manifest {
     }
     let value = json!({
         "format": 1, "id": "Q252717", "title": "t", "revision": 2, "product": "p", "builds": [1380], "requires": [],
-        "supersedes": [], "log": "LOGS/Q252717.log", "gates": [],
+        "supersedes": [], "log": "LOGS/Q252717.log", "registration": {
+            "key": "HKLM\\SOFTWARE\\U\\{level}", "values": [{"name": "Date", "text": "{date}"}]},
+        "levels": [{"build": 1380, "from": 0, "name": "SP1", "version": "2.00.1380.1000"}], "gates": [], "readiness": [],
+        "manual": [],
         "roles": [role("site-server", &[]), role("sql-monitor", &["site-server"])],
         "files": [file("i386"), file("alpha")],
         "deltas": [{"old": Digest::of(b"old"), "new": new, "codec": "bsdiff", "member": "deltas/x.bsdiff"}],
@@ -50,6 +59,9 @@ fn request() -> Request {
         assumed_build: None,
         unknown: UnknownFiles::Refuse,
         services: Services::Manual,
+        registry: Control::None,
+        com_servers: Control::None,
+        proof: Proof::Nowhere,
     }
 }
 
@@ -74,6 +86,7 @@ fn facts(i386: Option<Present>, alpha: Option<Present>) -> Facts {
     let fact = |file, platform: Platform, present| FileFact {
         platform,
         file,
+        install: 0,
         place: target.locate(&memory, &format!("Bin/{platform}/Ccm.dll").parse().unwrap()).unwrap(),
         present,
         volume: Some(1),
@@ -82,6 +95,12 @@ fn facts(i386: Option<Present>, alpha: Option<Present>) -> Facts {
         files: vec![fact(0, Platform::I386, i386), fact(1, Platform::Alpha, alpha)],
         states: Vec::new(),
         volume: Volume { id: Some(1), free: None },
+        is_writable: true,
+        gates: None,
+        services: Vec::new(),
+        programs: Vec::new(),
+        foreign_folders: Vec::new(),
+        order: Proven::NotNeeded,
     }
 }
 
@@ -173,7 +192,7 @@ fn manual_steps_stop_in_order_and_start_in_reverse() {
         [
             "close the console",
             "stop the service ONE",
-            "stop the service TWO, if the machine has it",
+            "stop the service TWO or TWO_..., if the machine has it",
             "unregister the COM server: regsvr32 /u Bin/i386/Ccm.dll",
         ]
     );
@@ -181,7 +200,7 @@ fn manual_steps_stop_in_order_and_start_in_reverse() {
         plan.after,
         [
             "register the COM server: regsvr32 Bin/i386/Ccm.dll",
-            "start the service TWO, if the machine has it",
+            "start the service TWO or TWO_..., if the machine has it",
             "start the service ONE",
         ]
     );
@@ -216,12 +235,207 @@ fn a_folder_on_another_volume_is_refused_before_anything_is_touched() {
     assert!(findings[0].found.contains("another volume"), "{findings:?}");
 }
 
+fn service(name: &str, was: ServiceState, start: ServiceStart) -> ServiceRecord {
+    ServiceRecord { service: name.to_owned(), was, start: Some(start), dependents: Vec::new() }
+}
+
+/// Facts of a machine that has the services, the first of them running with this start type.
+fn with_services(start: ServiceStart) -> Facts {
+    let stopped = |name| vec![service(name, ServiceState::Stopped, ServiceStart::Manual)];
+    let one = vec![service("ONE", ServiceState::Running, start)];
+    Facts { services: vec![one, stopped("TWO_SITE"), stopped("THREE")], ..intel(b"old", "2.0.1380.1000") }
+}
+
 #[test]
-fn services_are_the_runs_own_only_where_it_controls_them() {
-    let facts = intel(b"old", "2.0.1380.1000");
+fn services_are_the_runs_own_only_where_it_controls_them_and_only_those_that_hold_a_changed_file() {
+    let facts = |services| match services {
+        Services::Controlled => with_services(ServiceStart::Automatic),
+        Services::None | Services::Manual => intel(b"old", "2.0.1380.1000"),
+    };
     for (services, count) in [(Services::None, 0), (Services::Manual, 0), (Services::Controlled, 2)] {
-        let plan = decide(&manifest("add-file", false), &facts, &Request { services, ..request() }).unwrap();
+        let request = Request { services, ..request() };
+        let plan = decide(&manifest("add-file", false), &facts(services), &request).unwrap();
         assert_eq!(plan.services.len(), count, "{services:?}");
         assert_eq!(plan.before.iter().any(|step| step.contains("stop")), services == Services::Manual);
+        let names: Vec<&str> = plan.found_services.iter().map(|found| found.service.as_str()).collect();
+        assert_eq!(names, if count == 0 { vec![] } else { vec!["ONE", "TWO_SITE"] });
     }
+}
+
+fn refused(facts: &Facts, request: &Request) -> Vec<(FindingKind, String)> {
+    let findings = decide(&manifest("add-file", false), facts, request).unwrap_err();
+    findings.into_iter().map(|finding| (finding.kind, finding.to_string())).collect()
+}
+
+#[test]
+fn a_service_that_is_lacking_or_could_not_be_started_again_refuses_the_run() {
+    let request = Request { services: Services::Controlled, ..request() };
+    let mut facts = with_services(ServiceStart::Disabled);
+    let findings = refused(&facts, &request);
+    assert!(matches!(findings.as_slice(), [(FindingKind::WrongTarget, text)] if text.contains("disabled")));
+    facts.services = vec![Vec::new(), Vec::new(), Vec::new()];
+    let findings = refused(&facts, &request);
+    assert!(
+        matches!(findings.as_slice(), [(FindingKind::WrongTarget, text)] if text.contains("service ONE"))
+    );
+    facts.files[0].present = Some(present(b"new", Machine::I386, "2.0.1380.1125"));
+    assert!(decide(&manifest("add-file", false), &facts, &request).is_ok(), "nothing is to be stopped");
+}
+
+#[test]
+fn programs_rights_and_foreign_folders_refuse_the_run_all_at_once() {
+    let mut facts = intel(b"old", "2.0.1380.1000");
+    facts.programs = vec!["Explorer.exe (process 1)".to_owned(), "MMC.EXE (process 2)".to_owned()];
+    facts.is_writable = false;
+    facts.foreign_folders = vec!["Inboxes".parse().unwrap()];
+    let findings = refused(&facts, &request());
+    let kinds: Vec<FindingKind> = findings.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, [FindingKind::WrongTarget, FindingKind::InUse, FindingKind::NoRights]);
+    assert!(findings[1].1.contains("MMC.EXE (process 2)") && !findings[1].1.contains("Explorer"));
+}
+
+#[test]
+fn a_role_that_comes_after_others_needs_their_proof() {
+    let mut facts = intel(b"old", "2.0.1380.1000");
+    for order in [Proven::Missing, Proven::No("a receipt of Q1".to_owned())] {
+        facts.order = order;
+        assert!(matches!(refused(&facts, &request()).as_slice(), [(FindingKind::Order, _)]));
+    }
+    facts.order = Proven::Yes("a receipt".to_owned());
+    let plan = decide(&manifest("add-file", false), &facts, &request()).unwrap();
+    assert!(plan.notes.iter().any(|note| note.contains("a receipt")), "{:?}", plan.notes);
+}
+
+/// Returns the manifest with one gate of each kind on the site server.
+fn gated() -> Manifest {
+    let mut manifest = manifest("add-file", false);
+    let gate = |value: Value| serde_json::from_value(value).unwrap();
+    let key = "HKLM\\S";
+    let roles = json!(["site-server"]);
+    manifest.gates = vec![
+        gate(json!({"gate": "registry-build", "key": key, "value": "V", "roles": roles, "remedy": "build"})),
+        gate(
+            json!({"gate": "registry-one-of", "key": key, "value": "T", "roles": roles, "one_of": ["1", "2"],
+                    "remedy": "type"}),
+        ),
+        gate(json!({"gate": "registry-machine", "key": key, "value": "P", "own_key": key, "own_value": "N",
+                    "here": ["sql-monitor"], "elsewhere": roles, "remedy": "go to {machine}"})),
+        gate(
+            json!({"gate": "pending-renames", "key": key, "value": "R", "roles": roles, "remedy": "restart"}),
+        ),
+    ];
+    manifest
+}
+
+/// Facts of a registry that lets the run pass.
+fn passing() -> Vec<GateFact> {
+    let fact = |value| GateFact { value, machine: None };
+    vec![
+        fact(Some(RegistryValue::text("2.00.1380.1000"))),
+        fact(Some(RegistryValue::number(1))),
+        GateFact { value: Some(RegistryValue::text("\\\\SITE1")), machine: Some("site1".to_owned()) },
+        fact(None),
+    ]
+}
+
+fn with_gate(number: usize, value: Option<RegistryValue>) -> Result<Plan, Vec<Finding>> {
+    let mut facts = intel(b"old", "2.0.1380.1000");
+    let mut gates = passing();
+    gates[number].value = value;
+    facts.gates = Some(gates);
+    decide(&gated(), &facts, &Request { registry: Control::Change, ..request() })
+}
+
+#[test]
+fn the_build_is_decided_by_the_third_number_however_it_is_written() {
+    for text in ["2.00.1380.1000", "2.000.1380.1000", " 2.0.1380.0 ", "2.00.1380.0000"] {
+        assert!(with_gate(0, Some(RegistryValue::text(text))).is_ok(), "{text}");
+    }
+    for (value, found) in [
+        (None, "no such value"),
+        (Some(RegistryValue::text("")), "an empty value"),
+        (Some(RegistryValue::text("  ")), "an empty value"),
+        (Some(RegistryValue::text("000")), "\"000\", which is no version"),
+        (Some(RegistryValue::text("Service Pack 1")), "\"Service Pack 1\", which is no version"),
+        (Some(RegistryValue::number(1380)), "\"1380\", which is no version"),
+        (Some(RegistryValue { kind: 3, data: vec![1] }), "a value of type 3"),
+        (Some(RegistryValue::text("2.00.1239.0000")), "2.0.1239.0"),
+    ] {
+        let findings = with_gate(0, value).unwrap_err();
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!(findings[0].kind, FindingKind::WrongTarget);
+        assert!(findings[0].found.contains(found), "{found}: {:?}", findings[0]);
+        assert!(findings[0].wanted.contains("2.00.1380.1000") && findings[0].remedy.contains("build"));
+    }
+}
+
+#[test]
+fn another_revision_of_the_right_build_is_a_note() {
+    let notes = |text: &str| with_gate(0, Some(RegistryValue::text(text))).unwrap().notes;
+    assert!(notes("2.00.1380.1000").is_empty());
+    assert!(notes("2.00.1380.0000").iter().any(|note| note.contains("last number")));
+}
+
+#[test]
+fn a_type_that_is_neither_of_those_wanted_is_refused() {
+    for value in [RegistryValue::number(2), RegistryValue::text("1"), RegistryValue::text(" 2 ")] {
+        assert!(with_gate(1, Some(value)).is_ok());
+    }
+    for (value, found) in [(Some(RegistryValue::number(6)), "\"6\""), (None, "no such value")] {
+        let findings = with_gate(1, value).unwrap_err();
+        assert_eq!((findings[0].found.as_str(), findings[0].wanted.as_str()), (found, "1 or 2"));
+    }
+}
+
+#[test]
+fn a_part_of_the_product_on_another_machine_is_told_and_a_role_that_is_not_here_refused() {
+    let plan = with_gate(2, Some(RegistryValue::text("SQL9"))).unwrap();
+    assert!(plan.after.contains(&"go to SQL9".to_owned()), "{:?}", plan.after);
+    assert!(!with_gate(2, None).unwrap().after.iter().any(|step| step.contains("go to")));
+    let mut facts = intel(b"old", "2.0.1380.1000");
+    facts.files[0].place.path = "Ccm.dll".parse().unwrap();
+    facts.files[0].install = 1;
+    facts.gates = Some(passing());
+    let role = Request { role: "sql-monitor".parse().unwrap(), ..request() };
+    assert!(decide(&gated(), &facts, &role).is_ok());
+    facts.gates.as_mut().unwrap()[2].value = Some(RegistryValue::text("SQL9"));
+    let findings = decide(&gated(), &facts, &role).unwrap_err();
+    assert!(findings[0].found.contains("SQL9") && findings[0].wanted.contains("site1"), "{findings:?}");
+}
+
+#[test]
+fn pending_renames_matter_only_where_they_name_a_file_of_the_update() {
+    let pending = |path| Some(RegistryValue::texts([path, ""]));
+    let other = with_gate(3, pending(r"\??\C:\WINNT\system32\drivers\Kbstuff.sys")).unwrap();
+    assert!(other.notes.iter().any(|note| note.contains("Kbstuff.sys")), "{:?}", other.notes);
+    assert!(with_gate(3, pending(r"\??\D:\Sms\Bin\i386\XCcm.dll")).is_ok());
+    let findings = with_gate(3, pending(r"\??\D:\SMS\BIN\I386\CCM.DLL")).unwrap_err();
+    assert_eq!((findings.len(), findings[0].remedy.as_str()), (1, "restart"));
+}
+
+#[test]
+fn an_update_is_recorded_under_the_release_that_the_machine_states() {
+    let plan = with_gate(0, Some(RegistryValue::text("2.00.1380.1000"))).unwrap();
+    let keys: Vec<String> = plan.values.iter().map(|(key, _)| key.to_string()).collect();
+    assert_eq!(keys, [r"HKLM\SOFTWARE\U\SP1"]);
+}
+
+#[test]
+fn a_registry_that_nobody_looks_at_is_noted_and_recorded_nowhere() {
+    let facts = intel(b"old", "2.0.1380.1000");
+    let plan = decide(&gated(), &facts, &request()).unwrap();
+    assert_eq!(plan.notes.iter().filter(|note| note.starts_with("not checked")).count(), 2);
+    assert!(plan.values.is_empty());
+}
+
+#[test]
+fn files_that_are_the_updates_already_though_none_is_recorded_are_told() {
+    let mut facts = facts(Some(present(b"old", Machine::I386, "2.0.1380.1000")), None);
+    let plan = decide(&manifest("add-file", false), &facts, &request()).unwrap();
+    assert!(!plan.notes.iter().any(|note| note.contains("half-done")));
+    let mut other = intel(b"new", "2.0.1380.1125").files.swap_remove(0);
+    other.place.path = "Bin/i386/Other.dll".parse().unwrap();
+    facts.files.push(other);
+    let plan = decide(&manifest("add-file", false), &facts, &request()).unwrap();
+    assert!(plan.notes.iter().any(|note| note.contains("half-done")), "{:?}", plan.notes);
 }

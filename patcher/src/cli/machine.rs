@@ -1,0 +1,129 @@
+//! Switches that say how the machine is reached whose files these are: its services and its registry.
+
+use std::path::{Component, Path, PathBuf, Prefix};
+use std::str::FromStr;
+
+use super::failure::Failure;
+use crate::exit::ExitCode;
+use crate::host::{Credentials, InvalidBackend, Machine, RegistryAt, ServicesAt};
+use crate::update::apply::Backends;
+use crate::update::plan::{Control, Services};
+
+/// Switches of every command that stops services or looks at a registry.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct MachineArgs {
+    /// Who stops and starts services: scm (this program, on this machine), rpc:SERVER (on another machine), manual (you, as
+    /// the plan lists), none (they do not run)
+    #[arg(long, value_name = "WHO")]
+    services: Option<ServicesWord>,
+    /// Where the registry is: live (this machine's), rpc:SERVER, an export (FILE.reg) or hive file, none
+    #[arg(long, value_name = "WHERE")]
+    registry: Option<RegistryAt>,
+    /// A file with username, password and domain for rpc:SERVER, as `smbclient -A` takes it
+    #[arg(long, value_name = "FILE")]
+    credentials: Option<PathBuf>,
+}
+
+/// Who stops and starts services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum ServicesWord {
+    /// The admin.
+    Manual,
+    /// A backend.
+    At(ServicesAt),
+}
+
+impl FromStr for ServicesWord {
+    type Err = InvalidBackend;
+
+    fn from_str(text: &str) -> Result<Self, InvalidBackend> {
+        if text == "manual" { Ok(Self::Manual) } else { text.parse().map(Self::At) }
+    }
+}
+
+/// How the machine is reached.
+#[derive(Clone, Debug)]
+pub(super) struct Reach {
+    services: ServicesWord,
+    pub(super) registry: RegistryAt,
+    credentials: Credentials,
+}
+
+impl MachineArgs {
+    /// Decides how the machine is reached: as the switches say, else as a run remembers it, else as it can be without a
+    /// word, on a folder of this machine where it is a Windows. None stands for a switch that has to be given.
+    pub(super) fn reach(
+        &self,
+        target: &Path,
+        recorded: Option<&Backends>,
+    ) -> (Option<Services>, Option<RegistryAt>, Reach) {
+        let is_own = cfg!(windows) && !is_share(target);
+        let of_run = recorded.and_then(|run| run.services.clone()).map(ServicesWord::At);
+        let own_services = is_own.then_some(ServicesWord::At(ServicesAt::Local));
+        let services = self.services.clone().or(of_run).or(own_services);
+        let of_run = recorded.and_then(|run| run.registry.clone());
+        let registry = self.registry.clone().or(of_run).or(is_own.then_some(RegistryAt::Local));
+        let reach = Reach {
+            services: services.clone().unwrap_or(ServicesWord::At(ServicesAt::Nobody)),
+            registry: registry.clone().unwrap_or(RegistryAt::Nowhere),
+            credentials: self.credentials.clone(),
+        };
+        let services = services.map(|services| match services {
+            ServicesWord::Manual => Services::Manual,
+            ServicesWord::At(ServicesAt::Nobody) => Services::None,
+            ServicesWord::At(ServicesAt::Local | ServicesAt::Remote(_)) => Services::Controlled,
+        });
+        (services, registry, reach)
+    }
+}
+
+impl Reach {
+    /// Reaches the machine.
+    pub(super) fn machine(&self) -> Result<Machine, Failure> {
+        let services = self.services_at().unwrap_or(ServicesAt::Nobody);
+        Ok(Machine::open(&services, &self.registry, &self.credentials)?)
+    }
+
+    fn services_at(&self) -> Option<ServicesAt> {
+        match &self.services {
+            ServicesWord::Manual | ServicesWord::At(ServicesAt::Nobody) => None,
+            ServicesWord::At(at) => Some(at.clone()),
+        }
+    }
+
+    /// Returns what a run's journal is to remember; a file has no run of its own to undo, and paths may change.
+    pub(super) fn backends(&self) -> Backends {
+        let registry = Some(self.registry.clone()).filter(|registry| *registry != RegistryAt::Nowhere);
+        Backends { services: self.services_at(), registry }
+    }
+
+    /// Returns what an update does with the registry: where it is only in a file there is nothing to be recorded.
+    pub(super) fn registry_control(&self) -> Control {
+        match self.registry {
+            RegistryAt::Nowhere => Control::None,
+            RegistryAt::File(_) => Control::Look,
+            RegistryAt::Local | RegistryAt::Remote(_) => Control::Change,
+        }
+    }
+
+    /// Returns what an update does with COM servers, which only their own machine registers.
+    pub(super) fn com_control(&self) -> Control {
+        if self.registry == RegistryAt::Local { Control::Change } else { Control::None }
+    }
+}
+
+/// Tells whether a folder is on another machine, by its path.
+fn is_share(path: &Path) -> bool {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match path.components().next() {
+        Some(Component::Prefix(prefix)) => {
+            matches!(prefix.kind(), Prefix::UNC(..) | Prefix::VerbatimUNC(..))
+        }
+        _ => false,
+    }
+}
+
+/// Makes the failure of a switch that has to be given.
+pub(super) fn bad_command(message: impl Into<String>) -> Failure {
+    Failure::new(ExitCode::BadCommandLine, message.into())
+}

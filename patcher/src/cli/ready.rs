@@ -1,0 +1,153 @@
+//! `qfe-patcher ready`.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::console::Console;
+use super::failure::Failure;
+use super::machine::bad_command;
+use super::{Done, OutputArgs, verify};
+use crate::bundle::product::{Product, ReadySet};
+use crate::exit::ExitCode;
+use crate::host::Disk;
+use crate::name::UpdateId;
+use crate::update::ready::{Presence, TargetReadiness, Waited, look};
+use crate::update::target::TargetRoot;
+
+/// Tells whether targets have the updates that a next step needs, every file looked at again
+///
+/// Without a bundle it knows the sets of Systems Management Server 2.0: sp2, what every site needs before any goes to
+/// Service Pack 2. Ends with 0 if every target is ready and every logon point that was named was refreshed since.
+///
+/// JSON: command, outcome ("ready" or "not-ready"), code, set, title, targets (each: target, build, ready, updates (each: id,
+/// state: "installed", "superseded", "damaged" or "missing", at, by, files)), logon_points (each: folder, file, written,
+/// refreshed), remains (what to wait for; null if nothing).
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Example:\n  qfe-patcher ready sp2 --target D:\\Sms --target \\\\SITE2\\Sms --logon-point \\\\DC1\\SMSLOGON"
+)]
+pub(super) struct ReadyArgs {
+    /// The set: sp2, or one that the bundle defines
+    set: String,
+    /// A site server's folder; may be given often
+    #[arg(long, value_name = "DIR", required = true, num_args = 1..)]
+    target: Vec<PathBuf>,
+    /// A folder whose files the product writes anew once the updates are installed; may be given often
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    logon_point: Vec<PathBuf>,
+    /// A bundle whose sets are used in place of the built-in ones
+    #[arg(long, requires = "keys")]
+    bundle: Option<PathBuf>,
+    /// The vendor's public key file, or a folder of them
+    #[arg(long, value_name = "KEYS")]
+    keys: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+pub(super) fn run(args: &ReadyArgs, console: &Console) -> Result<Done, Failure> {
+    let product = match (&args.bundle, &args.keys) {
+        (Some(bundle), Some(keys)) => verify::open(bundle, keys)?.manifest().facts_of_product(),
+        _ => Product::built_in(),
+    };
+    let Some(set) = product.readiness.iter().find(|set| set.set.eq_ignore_ascii_case(&args.set)) else {
+        let names: Vec<&str> = product.readiness.iter().map(|set| set.set.as_str()).collect();
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        return Err(
+            bad_command(format!("no set {:?} is known", args.set)).hint(format!("known sets: {names}"))
+        );
+    };
+    let targets = args
+        .target
+        .iter()
+        .map(|path| Ok(TargetReadiness::of(&Disk, TargetRoot::open(&Disk, path)?, &product, set)?))
+        .collect::<Result<Vec<_>, Failure>>()?;
+    let waited = match &set.wait {
+        Some(wait) => args
+            .logon_point
+            .iter()
+            .map(|folder| Ok(look(&Disk, folder, wait, &targets)?))
+            .collect::<Result<Vec<_>, Failure>>()?,
+        None => Vec::new(),
+    };
+    let have_all = targets.iter().all(TargetReadiness::is_ready);
+    let is_ready = have_all && waited.iter().all(|point| point.is_fresh);
+    for target in &targets {
+        show(target, console);
+    }
+    for point in &waited {
+        let state = match (&point.written, point.is_fresh) {
+            (None, _) => "absent".to_owned(),
+            (Some(at), true) => format!("written {at}, after the updates"),
+            (Some(at), false) => format!("written {at}, not since the updates"),
+        };
+        console.result(format!("{}: {}: {state}", point.folder.display(), file_of(set)));
+    }
+    let remains =
+        set.wait.as_ref().filter(|_| waited.is_empty() || waited.iter().any(|point| !point.is_fresh));
+    if let Some(wait) = remains.filter(|_| have_all) {
+        console.result(format!("still: {}", wait.remedy));
+    }
+    console.result(format!("{}: {}", set.title, if is_ready { "ready" } else { "not ready" }));
+    let code = if is_ready { ExitCode::Success } else { ExitCode::WrongTarget };
+    Ok(Done {
+        code,
+        json: json!({
+            "command": "ready",
+            "outcome": if is_ready { "ready" } else { "not-ready" },
+            "code": code,
+            "set": set.set,
+            "title": set.title,
+            "targets": targets.iter().map(target_json).collect::<Vec<_>>(),
+            "logon_points": waited.iter().map(|point| point_json(point, set)).collect::<Vec<_>>(),
+            "remains": remains.map(|wait| &wait.remedy),
+        }),
+    })
+}
+
+fn file_of(set: &ReadySet) -> String {
+    set.wait.as_ref().map_or_else(String::new, |wait| wait.file.to_string())
+}
+
+fn show(target: &TargetReadiness, console: &Console) {
+    let build = target.build.map_or_else(|| "build unknown".to_owned(), |build| format!("build {build}"));
+    let state = if target.is_ready() { "ready" } else { "not ready" };
+    console.result(format!("{}: {build}: {state}", target.target.display()));
+    for (id, presence) in &target.updates {
+        let more = match presence {
+            Presence::Installed { at } => format!(" {at}"),
+            Presence::Superseded { by } => format!(" by {by}"),
+            Presence::Damaged { files } => format!(": {}", files.join(", ")),
+            Presence::Missing => String::new(),
+        };
+        console.result(format!("  {id} {}{more}", presence.word()));
+    }
+}
+
+fn target_json(target: &TargetReadiness) -> Value {
+    let update = |(id, presence): &(UpdateId, Presence)| {
+        let (at, by, files) = match presence {
+            Presence::Installed { at } => (Some(at), None, None),
+            Presence::Superseded { by } => (None, Some(by), None),
+            Presence::Damaged { files } => (None, None, Some(files)),
+            Presence::Missing => (None, None, None),
+        };
+        json!({"id": id, "state": presence.word(), "at": at, "by": by, "files": files})
+    };
+    json!({
+        "target": target.target.display().to_string(),
+        "build": target.build,
+        "ready": target.is_ready(),
+        "updates": target.updates.iter().map(update).collect::<Vec<_>>(),
+    })
+}
+
+fn point_json(point: &Waited, set: &ReadySet) -> Value {
+    json!({
+        "folder": point.folder.display().to_string(),
+        "file": file_of(set),
+        "written": point.written,
+        "refreshed": point.is_fresh,
+    })
+}

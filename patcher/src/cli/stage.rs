@@ -1,0 +1,176 @@
+//! `qfe-patcher stage`.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::console::Console;
+use super::failure::Failure;
+use super::machine::bad_command;
+use super::{Done, OutputArgs, verify};
+use crate::digest::Digest;
+use crate::exit::ExitCode;
+use crate::host::{Attributes, Disk, Files, Host, HostError, Kind, Machine};
+use crate::name::UpdateId;
+use crate::update::receipt::MAX_RECEIPT;
+use crate::update::state::RECEIPT_NAME;
+use crate::update::status::{Condition, UpdateStatus, status};
+use crate::update::target::TargetRoot;
+
+/// Largest program or bundle that is copied.
+const MAX_COPY: u64 = 4 << 30;
+
+/// Puts bundle, patcher and receipt of an updated site server onto a disk or share, for the remote machines
+///
+/// The receipt stands beside the bundle under a name by which `apply` finds it as proof that the site server was updated.
+///
+/// JSON: command, outcome ("changed"), code, id, target, to, files.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Example:\n  qfe-patcher stage --target D:\\Sms --to \\\\FILES\\Q252717")]
+pub(super) struct StageArgs {
+    /// The update; without it, the one installed last
+    id: Option<UpdateId>,
+    /// The folder that was updated
+    #[arg(long, value_name = "DIR")]
+    target: PathBuf,
+    /// The folder on the disk or share; it is made if it is missing
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// The bundle, where it is not any more where it was applied from
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+    /// Another patcher to copy, say for another system; may be given often
+    #[arg(long, value_name = "FILE")]
+    patcher: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+/// Returns where the receipt of an update stands that was staged with this bundle.
+pub(super) fn receipt_beside(bundle: &Path, id: &UpdateId) -> PathBuf {
+    bundle.with_file_name(format!("{id}.{RECEIPT_NAME}"))
+}
+
+pub(super) fn run(args: &StageArgs, console: &Console) -> Result<Done, Failure> {
+    let target = TargetRoot::open(&Disk, &args.target)?;
+    let updates = status(&Disk, target)?;
+    let update = chosen(args, &updates)?;
+    require_intact(update)?;
+    let bundle = bundle_of(args, update)?;
+    let receipt = target.path().join(format!("$NtUninstall{}$", update.id)).join(RECEIPT_NAME);
+    let own = env::current_exe().map_err(|error| Failure::new(ExitCode::Failed, error))?;
+    let host = Machine::default();
+    if host.stat(&args.to)?.is_none() {
+        host.create_folder(&args.to)?;
+    }
+    let name = |path: &Path| args.to.join(path.file_name().unwrap_or_default());
+    let staged = name(&bundle);
+    let mut files = Vec::new();
+    for (from, to, limit) in [
+        (bundle.as_path(), staged.clone(), MAX_COPY),
+        (receipt.as_path(), receipt_beside(&staged, &update.id), MAX_RECEIPT),
+        (own.as_path(), name(&own), MAX_COPY),
+    ]
+    .into_iter()
+    .chain(args.patcher.iter().map(|patcher| (patcher.as_path(), name(patcher), MAX_COPY)))
+    {
+        copy(&host, from, &to, limit)?;
+        console.say(format!("  {}", to.display()));
+        files.push(to.display().to_string());
+    }
+    host.sync_folder(&args.to)?;
+    console.result(format!("{}: staged in {} for the remote machines", update.id, args.to.display()));
+    Ok(Done {
+        code: ExitCode::Success,
+        json: json!({
+            "command": "stage",
+            "outcome": "changed",
+            "code": ExitCode::Success,
+            "id": update.id,
+            "target": args.target.display().to_string(),
+            "to": args.to.display().to_string(),
+            "files": files,
+        }),
+    })
+}
+
+/// Returns the installed update that is meant.
+fn chosen<'u>(args: &StageArgs, updates: &'u [UpdateStatus]) -> Result<&'u UpdateStatus, Failure> {
+    let is_meant = |update: &&UpdateStatus| match &args.id {
+        Some(id) => update.id == *id,
+        None => update.run.journal.backends().is_some() && !update.files.is_empty(),
+    };
+    let is_installed = |update: &&UpdateStatus| update.condition == Condition::Installed;
+    updates.iter().rfind(|update| is_installed(update) && is_meant(update)).ok_or_else(|| {
+        let what = args.id.as_ref().map_or_else(|| "no update".to_owned(), ToString::to_string);
+        Failure::new(ExitCode::NotInstalled, format!("{what} is not installed in {}", args.target.display()))
+            .hint("apply it to the site server first; `qfe-patcher status` shows what is installed")
+    })
+}
+
+/// A receipt proves that the site server was updated: it is not handed out where its files are not the update's any more.
+fn require_intact(update: &UpdateStatus) -> Result<(), Failure> {
+    let broken = update.files.iter().filter(|file| matches!(file.word(), "changed" | "missing" | "old"));
+    let broken: Vec<String> = broken.map(|file| format!("{} ({})", file.step.to, file.word())).collect();
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let error = format!("{} is installed, and files are not what it left: {}", update.id, broken.join(", "));
+    Err(Failure::new(ExitCode::WrongTarget, error)
+        .hint("apply it again, which puts them right; then stage it"))
+}
+
+/// Finds the bundle that was applied, by the digest of its manifest.
+fn bundle_of(args: &StageArgs, update: &UpdateStatus) -> Result<PathBuf, Failure> {
+    let begin = update.run.begin();
+    let recorded = begin.and_then(|begin| begin.bundle.clone());
+    let path = args.bundle.clone().or(recorded).ok_or_else(|| {
+        bad_command("the records do not say where the bundle is").hint("name it by --bundle FILE")
+    })?;
+    if Disk.stat(&path)?.is_none_or(|stat| stat.kind != Kind::File) {
+        return Err(Failure::new(
+            ExitCode::BundleUnreadable,
+            format!("there is no bundle {}", path.display()),
+        )
+        .hint("name the bundle that was applied by --bundle FILE"));
+    }
+    let found = verify::open_file(&path)?.manifest_digest();
+    match begin.filter(|begin| begin.manifest != found) {
+        None => Ok(path),
+        Some(begin) => {
+            let error = format!(
+                "{} is another bundle than the one applied: its manifest has digest {found}, that of {} has {}",
+                path.display(),
+                update.id,
+                begin.manifest
+            );
+            Err(Failure::new(ExitCode::WrongTarget, error)
+                .hint("name the one that was applied by --bundle FILE"))
+        }
+    }
+}
+
+/// Copies a file under a temporary name, reads it back and renames it.
+fn copy(host: &Machine, from: &Path, to: &Path, limit: u64) -> Result<(), Failure> {
+    let bytes = host.read(from, limit)?;
+    let mut partial = to.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    if host.stat(&partial)?.is_some() {
+        host.remove_file(&partial)?;
+    }
+    let write = || -> Result<(), HostError> {
+        host.write_new(
+            &partial,
+            &bytes,
+            &Attributes { like: None, modified: host.stat(from)?.map(|it| it.modified) },
+        )?;
+        host.rename(&partial, to)
+    };
+    write().inspect_err(|_| drop(host.remove_file(&partial)))?;
+    if Digest::of(&host.read(to, limit)?) == Digest::of(&bytes) {
+        return Ok(());
+    }
+    Err(Failure::new(ExitCode::Failed, format!("{} does not read back as it was written", to.display())))
+}
