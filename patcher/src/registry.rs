@@ -1,9 +1,13 @@
-//! Keys and values of a Windows registry: the small values that ports, manifests and journals share.
+//! Keys and values of a Windows registry: the small values that ports, manifests and journals share, and the formats of
+//! files that hold a registry.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub mod export;
+pub mod hive;
 
 /// The only root that updates know, as people abbreviate it.
 const ROOT: &str = "HKLM";
@@ -18,6 +22,8 @@ const MAX_DEPTH: usize = 512;
 pub const SZ: u32 = 1;
 /// `REG_EXPAND_SZ`: text with `%VARIABLES%`.
 pub const EXPAND_SZ: u32 = 2;
+/// `REG_BINARY`: bytes.
+pub const BINARY: u32 = 3;
 /// `REG_DWORD`: a number of 32 bits.
 pub const DWORD: u32 = 4;
 /// `REG_MULTI_SZ`: texts.
@@ -52,6 +58,14 @@ impl RegistryKey {
     pub fn parent(&self) -> Option<Self> {
         let (_, above) = self.0.split_last()?;
         (!above.is_empty()).then(|| Self(above.to_vec()))
+    }
+
+    /// Returns the key that its `count` outermost names make; itself if it has no more, or none are asked for.
+    pub fn up_to(&self, count: usize) -> Self {
+        match self.0.get(..count) {
+            Some(names) if count > 0 => Self(names.to_vec()),
+            _ => self.clone(),
+        }
     }
 
     /// Returns the key as a 64-bit Windows keeps it of a 32-bit program: `SOFTWARE\Wow6432Node\...`.
@@ -150,11 +164,7 @@ impl RegistryValue {
 
     /// Returns the texts in it, each up to a zero; the end of a list is no text. A broken character is replaced.
     pub fn as_texts(&self) -> Vec<String> {
-        let units: Vec<u16> = self
-            .data
-            .chunks_exact(2)
-            .filter_map(|pair| Some(u16::from_le_bytes(pair.try_into().ok()?)))
-            .collect();
+        let units = units(&self.data);
         let texts: Vec<String> = units.split(|unit| *unit == 0).map(String::from_utf16_lossy).collect();
         let is_list = self.kind == MULTI_SZ;
         texts.into_iter().filter(|text| !is_list || !text.is_empty()).collect()
@@ -172,6 +182,16 @@ impl fmt::Debug for RegistryValue {
 
 fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
+}
+
+/// Reads UTF-16, little-endian, up to a byte that is left over.
+fn units(data: &[u8]) -> Vec<u16> {
+    data.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect()
+}
+
+/// Takes the case from a unit of a name, as far as it is that of ASCII.
+fn fold_unit(unit: u16) -> u16 {
+    u8::try_from(unit).map_or(unit, |byte| u16::from(byte.to_ascii_uppercase()))
 }
 
 /// Bytes in JSON: hexadecimal digits.

@@ -14,3 +14,4 @@ pub mod samples;
 #[cfg(target_os = "linux")]
 pub mod share;
 pub mod tree;
+pub mod updates;

@@ -91,9 +91,15 @@ impl Reach {
         }
     }
 
-    /// Returns what a run's journal is to remember; a file has no run of its own to undo, and paths may change.
+    /// Returns what a run's journal is to remember: where it can be reached again, from any folder.
     pub(super) fn backends(&self) -> Backends {
-        let registry = Some(self.registry.clone()).filter(|registry| *registry != RegistryAt::Nowhere);
+        let registry = match &self.registry {
+            RegistryAt::Nowhere => None,
+            RegistryAt::File(path) => {
+                Some(RegistryAt::File(std::path::absolute(path).unwrap_or_else(|_| path.clone())))
+            }
+            RegistryAt::Local | RegistryAt::Remote(_) => Some(self.registry.clone()),
+        };
         Backends { services: self.services_at(), registry }
     }
 

@@ -8,9 +8,10 @@ use super::console::Console;
 use super::failure::Failure;
 use super::machine::bad_command;
 use super::{Done, OutputArgs, verify};
+use crate::bundle::manifest::Manifest;
 use crate::bundle::product::{Product, ReadySet};
 use crate::exit::ExitCode;
-use crate::host::Disk;
+use crate::host::{Disk, Machine};
 use crate::name::UpdateId;
 use crate::update::ready::{Presence, TargetReadiness, Waited, look};
 use crate::update::target::TargetRoot;
@@ -36,9 +37,10 @@ pub(super) struct ReadyArgs {
     /// A folder whose files the product writes anew once the updates are installed; may be given often
     #[arg(long, value_name = "DIR", num_args = 1..)]
     logon_point: Vec<PathBuf>,
-    /// A bundle whose sets are used in place of the built-in ones
-    #[arg(long, requires = "keys")]
-    bundle: Option<PathBuf>,
+    /// A bundle: its sets are used in place of the built-in ones, and its files are known where another program put them
+    /// there; may be given often
+    #[arg(long, value_name = "FILE", requires = "keys", num_args = 1..)]
+    bundle: Vec<PathBuf>,
     /// The vendor's public key file, or a folder of them
     #[arg(long, value_name = "KEYS")]
     keys: Option<PathBuf>,
@@ -47,10 +49,15 @@ pub(super) struct ReadyArgs {
 }
 
 pub(super) fn run(args: &ReadyArgs, console: &Console) -> Result<Done, Failure> {
-    let product = match (&args.bundle, &args.keys) {
-        (Some(bundle), Some(keys)) => verify::open(bundle, keys)?.manifest().facts_of_product(),
-        _ => Product::built_in(),
+    let bundles = match &args.keys {
+        Some(keys) => {
+            let manifest = |bundle| Ok(verify::open(bundle, keys)?.manifest().clone());
+            args.bundle.iter().map(|bundle| manifest(bundle)).collect::<Result<Vec<_>, Failure>>()?
+        }
+        None => Vec::new(),
     };
+    let product = bundles.first().map_or_else(Product::built_in, Manifest::facts_of_product);
+    let machine = Machine::default();
     let Some(set) = product.readiness.iter().find(|set| set.set.eq_ignore_ascii_case(&args.set)) else {
         let names: Vec<&str> = product.readiness.iter().map(|set| set.set.as_str()).collect();
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
@@ -61,7 +68,9 @@ pub(super) fn run(args: &ReadyArgs, console: &Console) -> Result<Done, Failure> 
     let targets = args
         .target
         .iter()
-        .map(|path| Ok(TargetReadiness::of(&Disk, TargetRoot::open(&Disk, path)?, &product, set)?))
+        .map(|path| {
+            Ok(TargetReadiness::of(&machine, TargetRoot::open(&Disk, path)?, &product, set, &bundles)?)
+        })
         .collect::<Result<Vec<_>, Failure>>()?;
     let waited = match &set.wait {
         Some(wait) => args
@@ -116,7 +125,8 @@ fn show(target: &TargetReadiness, console: &Console) {
     console.result(format!("{}: {build}: {state}", target.target.display()));
     for (id, presence) in &target.updates {
         let more = match presence {
-            Presence::Installed { at } => format!(" {at}"),
+            Presence::Installed { at: Some(at) } => format!(" {at}"),
+            Presence::Installed { at: None } => " (every file is there, no run is recorded)".to_owned(),
             Presence::Superseded { by } => format!(" by {by}"),
             Presence::Damaged { files } => format!(": {}", files.join(", ")),
             Presence::Missing => String::new(),
@@ -128,7 +138,7 @@ fn show(target: &TargetReadiness, console: &Console) {
 fn target_json(target: &TargetReadiness) -> Value {
     let update = |(id, presence): &(UpdateId, Presence)| {
         let (at, by, files) = match presence {
-            Presence::Installed { at } => (Some(at), None, None),
+            Presence::Installed { at } => (at.as_ref(), None, None),
             Presence::Superseded { by } => (None, Some(by), None),
             Presence::Damaged { files } => (None, None, Some(files)),
             Presence::Missing => (None, None, None),

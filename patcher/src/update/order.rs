@@ -87,7 +87,7 @@ fn judge_folder(
     target: TargetRoot<'_>,
 ) -> Result<Proven, FactsError> {
     let shown = target.path().display();
-    let request = Request::to_look_at(role.clone(), request);
+    let request = Request::to_look_at(role.clone(), request.assumed_build);
     let facts = gather(host, target, manifest, &request)?;
     if let Some(state) = facts.states.iter().find(|state| state.is_interrupted()) {
         return Ok(Proven::No(format!("{shown}, in which a run of {} was interrupted", state.id)));

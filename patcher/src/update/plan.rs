@@ -51,11 +51,11 @@ pub struct Request {
 
 impl Request {
     /// Makes the request to look at a target in another role, which the run does not change.
-    pub fn to_look_at(role: Role, request: &Self) -> Self {
+    pub fn to_look_at(role: Role, assumed_build: Option<u16>) -> Self {
         Self {
             role,
             platform: None,
-            assumed_build: request.assumed_build,
+            assumed_build,
             unknown: UnknownFiles::Refuse,
             services: Services::None,
             registry: Control::None,

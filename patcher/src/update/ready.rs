@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::UpdateError;
 use super::doctor::Evidence;
+use super::facts::gather;
+use super::plan::{Decision, Request, Step, decide};
 use super::state::{self, superseding};
 use super::status::{Condition, UpdateStatus, status};
 use super::target::TargetRoot;
+use crate::bundle::manifest::Manifest;
 use crate::bundle::product::{Product, ReadySet, Wait};
-use crate::host::Files;
+use crate::host::{Files, Host};
 use crate::name::UpdateId;
 use crate::timestamp::utc;
 
@@ -28,8 +31,8 @@ pub struct TargetReadiness {
 pub enum Presence {
     /// It is installed, and every file is as installed, or later.
     Installed {
-        /// When, UTC.
-        at: String,
+        /// When, UTC; none if that is not recorded.
+        at: Option<String>,
     },
     /// An installed update takes its place.
     Superseded {
@@ -65,10 +68,11 @@ impl Presence {
 impl TargetReadiness {
     /// Looks at a target.
     pub fn of(
-        files: &dyn Files,
+        files: &dyn Host,
         target: TargetRoot<'_>,
         product: &Product,
         set: &ReadySet,
+        bundles: &[Manifest],
     ) -> Result<Self, UpdateError> {
         let updates = status(files, target)?;
         let states = state::scan(files, target)?;
@@ -88,7 +92,14 @@ impl TargetReadiness {
             Some(by) => Presence::Superseded { by: by.clone() },
             None => updates.iter().find(|update| update.id == *id).map_or(Presence::Missing, presence_of),
         };
-        let updates = ids.map(|id| (id.clone(), presence(id))).collect();
+        let mut updates: Vec<(UpdateId, Presence)> = ids.map(|id| (id.clone(), presence(id))).collect();
+        for (id, presence) in updates.iter_mut().filter(|(_, presence)| *presence == Presence::Missing) {
+            if let Some(manifest) = bundles.iter().find(|manifest| manifest.id == *id)
+                && is_current(files, target, manifest)?
+            {
+                *presence = Presence::Installed { at: None };
+            }
+        }
         Ok(Self { target: target.path().to_owned(), build, updates })
     }
 
@@ -96,6 +107,20 @@ impl TargetReadiness {
     pub fn is_ready(&self) -> bool {
         self.build.is_some() && self.updates.iter().all(|(_, presence)| presence.is_enough())
     }
+}
+
+/// Tells whether every file of an update is there, by whomever it was put there.
+fn is_current(host: &dyn Host, target: TargetRoot<'_>, manifest: &Manifest) -> Result<bool, UpdateError> {
+    let Some(role) = manifest.roles.iter().find(|entry| entry.after.is_empty()) else { return Ok(false) };
+    let request = Request::to_look_at(role.role.clone(), None);
+    let facts = gather(host, target, manifest, &request)?;
+    let is_there = |step: &Step| {
+        matches!(
+            step.decision,
+            Decision::AlreadyCurrent | Decision::NewerOnTarget | Decision::AbsentNotWanted
+        )
+    };
+    Ok(decide(manifest, &facts, &request).is_ok_and(|plan| plan.steps.iter().all(is_there)))
 }
 
 fn presence_of(update: &UpdateStatus) -> Presence {
@@ -106,7 +131,7 @@ fn presence_of(update: &UpdateStatus) -> Presence {
     let damaged = update.files.iter().filter(|file| !is_fine(file.word()));
     let files: Vec<String> = damaged.map(|file| format!("{} ({})", file.step.to, file.word())).collect();
     match update.run.journal.committed_at() {
-        Some(at) if files.is_empty() => Presence::Installed { at: at.to_owned() },
+        Some(at) if files.is_empty() => Presence::Installed { at: Some(at.to_owned()) },
         _ => Presence::Damaged { files },
     }
 }
@@ -135,7 +160,7 @@ pub fn look(
     let followed =
         targets.iter().flat_map(|target| &target.updates).filter(|(id, _)| wait.updates.contains(id));
     let last = followed.filter_map(|(_, presence)| match presence {
-        Presence::Installed { at } => Some(at.as_str()),
+        Presence::Installed { at } => at.as_deref(),
         Presence::Superseded { .. } | Presence::Damaged { .. } | Presence::Missing => None,
     });
     // Times are written so that they sort as texts.

@@ -7,6 +7,7 @@
     reason = "a broken test may panic, and tests tell what they explored or skipped"
 )]
 
+mod articles;
 mod bad_input;
 mod crash;
 mod end_to_end;
@@ -14,5 +15,6 @@ mod golden;
 mod help;
 mod images;
 mod interoperation;
+mod product;
 mod services;
 mod undo_stack;
