@@ -21,6 +21,10 @@ use tempfile::TempDir;
 use crate::args;
 use crate::programs::{Run, has_tool, program};
 
+mod remote;
+
+pub use remote::User;
+
 const TOOLS: [&str; 7] = ["unshare", "nsenter", "ip", "smbd", "smbpasswd", "smbclient", "smbnetfs"];
 /// The system's own: Samba's modules are made for no other.
 const PYTHON: &str = "/usr/bin/python3";
@@ -43,29 +47,30 @@ pub struct Share {
 impl Share {
     /// Starts a server with an empty, writable share; none where this machine cannot run one.
     pub fn start() -> Option<Self> {
-        Self::start_with("no", 0)
+        Self::start_with("no", 0, "no")
     }
 
     /// Starts a server whose share can only be read.
     pub fn start_read_only() -> Option<Self> {
-        Self::start_with("yes", 0)
+        Self::start_with("yes", 0, "no")
     }
 
     /// Starts a server whose disk has room for this many bytes.
     pub fn start_small(bytes: usize) -> Option<Self> {
-        Self::start_with("no", bytes)
+        Self::start_with("no", bytes, "no")
     }
 
-    fn start_with(read_only: &str, bytes: usize) -> Option<Self> {
+    fn start_with(read_only: &str, bytes: usize, services: &str) -> Option<Self> {
         if !is_possible() {
             return None;
         }
         let folder = TempDir::new().expect("a temporary folder can be made");
         let script = folder.path().join("share.sh");
         fs::write(&script, include_str!("share.sh")).expect("a file can be written");
+        fs::write(folder.path().join("svcctl.c"), include_str!("svcctl.c")).expect("a file can be written");
         let mut namespaces = Command::new("unshare")
             .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "bash"])
-            .args(args![script, folder.path(), "server", read_only, bytes.to_string()])
+            .args(args![script, folder.path(), "server", read_only, bytes.to_string(), services])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -3,14 +3,18 @@
 # process of new network, mount and process namespaces and writes one command per line; each is answered by one line.
 # When standard input ends this process ends, and the kernel takes everything else in its namespaces with it.
 #
-#   share.sh FOLDER server READ_ONLY BYTES   READ_ONLY: yes, no; BYTES: room on the server's disk, 0 for that of FOLDER
-#   share.sh FOLDER machine NAME             (started by the above)
+#   share.sh FOLDER server READ_ONLY BYTES SERVICES
+#       READ_ONLY: yes, no; BYTES: room on the server's disk, 0 for that of FOLDER; SERVICES: yes, no
+#   share.sh FOLDER machine NAME
+#       (started by the above)
 #
 # Everything is kept below FOLDER; `proc` in it is the /proc of the test.
 set -euo pipefail
 cd "$1"
 folder=$PWD
 server=
+# A library that the server is started with.
+preload=
 
 # Writes this process's number, as the test knows it, into a file.
 tell_number() { # FILE
@@ -33,8 +37,8 @@ poll() {
 answers() { bash -c 'exec 3<>/dev/tcp/127.0.0.1/445'; }
 is_silent() { ! answers; }
 
-configure() { # READ_ONLY
-  mkdir -p server/{private,lock,state,cache,ncalrpc,run,log}
+configure() { # READ_ONLY SERVICES
+  mkdir -p server/{private,lock,state,cache,ncalrpc,run,log} services
   cat >server/smb.conf <<END
 [global]
   workgroup = SITE
@@ -48,7 +52,8 @@ configure() { # READ_ONLY
   load printers = no
   printing = bsd
   printcap name = /dev/null
-  rpc start on demand helpers = no
+  rpc start on demand helpers = $2
+  svcctl list = $(find services -mindepth 1 -maxdepth 1 -printf '%f ')
   private dir = $folder/server/private
   lock directory = $folder/server/lock
   state directory = $folder/server/state
@@ -69,10 +74,84 @@ END
   printf 'secret\nsecret\n' | smbpasswd -c "$folder/server/smb.conf" -s -a root
 }
 
+add_service() { # NAME STATE START NEEDS
+  mkdir "services/$1"
+  echo "$2" >"services/$1/state"
+  echo "$3" >"services/$1/start"
+  echo "$4" >"services/$1/needs"
+  echo prompt >"services/$1/conduct"
+}
+
+# What a Windows has besides: services, which `svcctl.c` plays, a registry, and a user who is no admin. START is 2 for
+# automatic and 3 for manual.
+furnish() {
+  # The server looks at what users ask for by their own rights.
+  chmod 755 .
+  mkdir -p services
+  add_service SMS_EXECUTIVE running 2 WinMgmt
+  add_service SMS_SITE_COMPONENT_MANAGER running 2 ''
+  add_service SMS_SQL_MONITOR stopped 3 ''
+  add_service WinMgmt running 2 ''
+  gcc -shared -fPIC -O1 -o svcctl.so svcctl.c -ldl
+}
+
+# Fills the registry, which belongs to a server that is configured and does not run yet.
+fill_registry() {
+  # Its last value would be ignored if no line came after it.
+  cat >setup.reg <<'END'
+Windows Registry Editor Version 5.00
+
+[HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SMS\Setup]
+"Full Version"="2.00.1380.1000"
+"Type"=dword:00000001
+
+[HKEY_LOCAL_MACHINE\SOFTWARE\Kinds]
+"Empty"=""
+"Nothing"=hex(1):
+"Quotes"="a\"=\"b"
+"Lines"=hex(1):61,00,0a,00,22,00,62,00,00,00
+"Names"="Gerät 日"
+"Largest"=dword:ffffffff
+"Path"=hex(2):25,00,41,00,25,00,00,00
+"List"=hex(7):61,00,00,00,62,00,00,00,00,00
+"Bytes"=hex:00,01,02,03,04,05,06,07,08,09,0a,0b,0c,0d,0e,0f,10,11,12,13,14,15,16,17,18,19,1a,1b,1c,1d,1e,ff
+"Long"=hex(b):01,02,03,04,05,06,07,08
+
+END
+  net --configfile="$folder/server/smb.conf" registry import setup.reg
+}
+
+# Lets programs reach the server by a configuration of their own, and records how they call `net`.
+prepare_clients() {
+  mkdir client
+  cat >client/smb.conf <<END
+[global]
+  workgroup = SITE
+  private dir = $folder/client
+  lock directory = $folder/client
+  state directory = $folder/client
+  cache directory = $folder/client
+END
+  mount --bind client/smb.conf /etc/samba/smb.conf
+  mount --bind server/log /var/log/samba
+  cp "$(command -v net)" client/net
+  cat >client/recorder <<END
+#!/bin/sh
+{
+  echo "call: \$*"
+  env
+} >>$folder/client/calls
+exec $folder/client/net "\$@"
+END
+  chmod 755 client/recorder
+  mount --bind client/recorder "$(command -v net)"
+}
+
 # Starts the server in a process namespace of its own: who kills its first process kills all of it.
 serve() {
   unshare --pid --fork --kill-child bash -c "$(declare -f tell_number)
     tell_number server/number
+    ${preload:+export LD_PRELOAD=$preload SERVICES=$folder/services}
     exec smbd --foreground --no-process-group --log-basename=$folder/server/log --configfile=$folder/server/smb.conf" \
     </dev/null >>server/log/out 2>&1 &
   server=$!
@@ -132,7 +211,17 @@ tell_number number
 mount -t proc proc /proc
 ip link set lo up
 [ "$4" = 0 ] || mount -t tmpfs -o "size=$4" tmpfs disk
-{ configure "$3" && serve; } >>log 2>&1
+{
+  [ "$5" = no ] || furnish
+  configure "$3" "$5"
+  if [ "$5" = yes ]; then
+    printf 'plain\nplain\n' | smbpasswd -c "$folder/server/smb.conf" -s -a daemon
+    fill_registry
+    prepare_clients
+    preload=$folder/svcctl.so
+  fi
+  serve
+} >>log 2>&1
 echo 'done'
 while read -r word name; do
   {

@@ -12,5 +12,6 @@
 mod interruption;
 mod main_job;
 mod refusal;
+mod remote;
 mod site;
 mod two_machines;
