@@ -15,3 +15,4 @@ mod refusal;
 mod remote;
 mod site;
 mod two_machines;
+mod whole_job;
