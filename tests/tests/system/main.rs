@@ -16,5 +16,6 @@ mod help;
 mod images;
 mod interoperation;
 mod product;
+mod registry_files;
 mod services;
 mod undo_stack;
