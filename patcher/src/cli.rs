@@ -1,20 +1,24 @@
 //! The command line: one file for each subcommand, and the only place that prints.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::Value;
 
 mod apply;
+mod classic;
 mod codes;
 pub mod console;
 mod contention;
 mod delta;
 mod doctor;
+mod extract;
 pub mod failure;
 pub mod keys;
 mod log;
 mod machine;
+mod mif;
 mod ready;
 mod recover;
 mod rollback;
@@ -30,6 +34,9 @@ use failure::Failure;
 ///
 /// Exit codes are Windows Installer's: 0 done or already current, 1603 failed and rolled back, 1625 not signed by
 /// a known key, 1642 wrong target ... (the README has all). On Linux the status is the number's low byte.
+///
+/// Classic switches, in any case, with `/` or `-`: /s or /q quiet, /y undo, /l list, /x or /x:DIR extract, /t dry run,
+/// /log:FILE, /norestart, /? help. Without /y, /l, /x or a command's name they go with apply.
 #[derive(Parser, Debug)]
 #[command(name = "qfe-patcher", version, subcommand_required = true, arg_required_else_help = true)]
 struct Cli {
@@ -47,6 +54,7 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Ready(ready::ReadyArgs),
     Stage(stage::StageArgs),
+    Extract(extract::ExtractArgs),
     Delta(delta::DeltaArgs),
 }
 
@@ -61,16 +69,25 @@ struct Done {
 /// Runs the program on its arguments, the first being its own name, and returns its exit status.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let exists = |path: &OsStr| Path::new(path).exists();
+    let arguments = match classic::translate(&arguments, &Cli::command(), exists) {
+        Ok(arguments) => arguments,
+        Err(failure) => return end(&command_of(&arguments), &console_of(&arguments), |_| Err(failure)),
+    };
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&arguments, &error),
     };
     match cli.command {
         Command::Verify(args) => end("verify", &args.output.console(), |console| verify::run(&args, console)),
-        Command::Apply(args) => end("apply", &args.output.console(), |console| apply::run(&args, console)),
-        Command::Rollback(args) => {
-            end("rollback", &args.output.console(), |console| rollback::run(&args, console))
-        }
+        Command::Apply(args) => end("apply", &args.output.console(), |console| {
+            let subject = || mif::Subject::of_bundle(&args.bundle);
+            mif::reported(&args.mif, subject, console, || apply::run(&args, console))
+        }),
+        Command::Rollback(args) => end("rollback", &args.output.console(), |console| {
+            let subject = || mif::Subject::of_target(&args.target, args.id.as_ref());
+            mif::reported(&args.mif, subject, console, || rollback::run(&args, console))
+        }),
         Command::Recover(args) => {
             end("recover", &args.output.console(), |console| recover::run(&args, console))
         }
@@ -78,6 +95,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Doctor(args) => end("doctor", &args.output.console(), |console| doctor::run(&args, console)),
         Command::Ready(args) => end("ready", &args.output.console(), |console| ready::run(&args, console)),
         Command::Stage(args) => end("stage", &args.output.console(), |console| stage::run(&args, console)),
+        Command::Extract(args) => {
+            end("extract", &args.output.console(), |console| extract::run(&args, console))
+        }
         Command::Delta(args) => {
             end("delta", &args.output_args.console(), |console| delta::run(&args, console))
         }
@@ -89,7 +109,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
 /// Both programs use it. With `--json` among the arguments the refusal is a JSON object as well.
 pub fn usage(arguments: &[OsString], error: &clap::Error) -> i32 {
     let text = error.render().to_string();
-    let console = Console::new(arguments.iter().any(|argument| argument == "--json"), false);
+    let console = console_of(arguments);
     if !error.use_stderr() {
         console.result(text.trim_end());
         return ExitCode::Success.status();
@@ -99,9 +119,19 @@ pub fn usage(arguments: &[OsString], error: &clap::Error) -> i32 {
     let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
     let mut failure = Failure::new(ExitCode::BadCommandLine, message);
     failure.hints = lines.map(str::to_owned).collect();
-    let command = arguments.get(1).and_then(|word| word.to_str()).filter(|word| !word.starts_with('-'));
-    console.json(&failure.json(command.unwrap_or_default()));
+    console.json(&failure.json(&command_of(arguments)));
     failure.code.status()
+}
+
+/// Returns the console of a run whose command line cannot be understood.
+fn console_of(arguments: &[OsString]) -> Console {
+    Console::new(arguments.iter().any(|argument| argument == "--json"), false)
+}
+
+/// Returns the word of a command line in the place of a command.
+fn command_of(arguments: &[OsString]) -> String {
+    let word = arguments.get(1).and_then(|word| word.to_str());
+    word.filter(|word| !word.starts_with(['-', '/'])).unwrap_or_default().to_owned()
 }
 
 /// Runs a command and reports how it ended.

@@ -9,6 +9,7 @@ use super::contention::ContentionArgs;
 use super::failure::Failure;
 use super::log::{Log, Tee};
 use super::machine::{MachineArgs, bad_command};
+use super::mif::MifArgs;
 use super::recover::{describe, recover_interrupted, recovered_json, require_rest};
 use super::{Done, OutputArgs, stage, verify};
 use crate::bundle::manifest::Manifest;
@@ -31,7 +32,7 @@ use crate::update::target::TargetRoot;
 /// Finishes an interrupted run first, then checks everything, then changes everything or nothing. The old files
 /// are kept in the target's folder `$NtUninstall...$`.
 ///
-/// JSON: command, outcome ("changed", "already-current", "awaits-restart", or of a dry run "would-change"), code, id, revision, target,
+/// JSON: command, outcome ("changed", "already-current", "awaits-restart", or of a dry run "would-change"), code, id, revision, product, target,
 /// role, platform, dry_run, assumed_build, signers, recovered (each: id, run, found, did), files (each: path, decision, found_version, found_sha256,
 /// wanted_version), services (each: service, was, start, dependents),
 /// registry, notes, before, after. A refusal or failure, of any command: command, outcome ("refused" or "failed"),
@@ -42,7 +43,7 @@ use crate::update::target::TargetRoot;
 )]
 pub(super) struct ApplyArgs {
     /// The bundle
-    bundle: PathBuf,
+    pub(super) bundle: PathBuf,
     /// The part the target plays: site-server, sql-monitor, provider, console
     #[arg(long, required_unless_present = "help_roles")]
     role: Option<Role>,
@@ -59,11 +60,13 @@ pub(super) struct ApplyArgs {
     #[arg(long)]
     dry_run: bool,
     /// Do not ask
-    #[arg(long, short)]
+    #[arg(long)]
     yes: bool,
     /// Write a log of this run there too, also where it is refused
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) mif: MifArgs,
     /// The build of the product on this machine, in place of the registry's
     #[arg(long, value_name = "BUILD")]
     assume_build: Option<u16>,
@@ -97,7 +100,12 @@ pub(super) fn run(args: &ApplyArgs, console: &Console) -> Result<Done, Failure> 
     let mut log = Log::open(args.log.as_deref())?;
     let result = apply_bundle(args, console, &mut log);
     if let Err(failure) = &result {
-        log.line(&format!("Installation aborted. {failure}"), console);
+        let reason =
+            failure.findings.first().map_or_else(|| failure.messages().join(": "), ToString::to_string);
+        log.line(&format!("Installation aborted. {reason}"), console);
+        for line in failure.to_string().lines() {
+            log.line(line, console);
+        }
     }
     result
 }
@@ -153,13 +161,14 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
     } else {
         confirm(args, console, changes)?;
         let backends = reach.backends();
+        let source = std::path::absolute(&args.bundle).unwrap_or_else(|_| args.bundle.clone());
         let apply = Apply {
             target,
             bundle: &mut bundle,
             request: &request,
             states: &facts.states,
             plan: &plan,
-            source: &args.bundle,
+            source: &source,
             backends: &backends,
             contention: &contention,
         };
@@ -187,6 +196,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         "code": code,
         "id": manifest.id,
         "revision": manifest.revision,
+        "product": manifest.product,
         "target": target_path.display().to_string(),
         "role": plan.role,
         "platform": plan.platform,

@@ -8,6 +8,7 @@ use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::Failure;
 use super::machine::MachineArgs;
+use super::mif::MifArgs;
 use super::recover::{Teller, recover_interrupted, recovered_json, require_rest};
 use super::{Done, OutputArgs};
 use crate::exit::ExitCode;
@@ -30,13 +31,15 @@ use crate::update::target::TargetRoot;
 #[command(after_help = "Example:\n  qfe-patcher rollback --target D:\\Sms Q252717")]
 pub(super) struct RollbackArgs {
     /// The update; without it, the one installed last
-    id: Option<UpdateId>,
+    pub(super) id: Option<UpdateId>,
     /// The folder that was updated
     #[arg(long, value_name = "DIR")]
-    target: PathBuf,
+    pub(super) target: PathBuf,
     /// Show what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    pub(super) mif: MifArgs,
     #[command(flatten)]
     contention: ContentionArgs,
     #[command(flatten)]

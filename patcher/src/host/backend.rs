@@ -6,8 +6,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(unix)]
+use super::ComServers;
 use super::none::Nobody;
-use super::{ComServers, HostError, Machine, Registry, Services};
+use super::{HostError, Machine, Registry, Services};
 
 /// The name of a machine on the network.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -151,7 +151,7 @@ impl Apply<'_> {
             values: self.values(host)?,
             before: self.plan.before.clone(),
             after: self.plan.after.clone(),
-            bundle: std::path::absolute(self.source).ok(),
+            bundle: Some(self.source.to_owned()),
             steps: self.plan.changes().map(record).collect(),
         })
     }
@@ -328,7 +328,7 @@ impl<'a> Transaction<'a> {
             None => Vec::new(),
         };
         let head =
-            format!("*** Installation Started: {} revision {} at {} ***", begin.id, begin.revision, begin.at);
+            format!("*** Installation Started {}: {} revision {} ***", begin.at, begin.id, begin.revision);
         self.host.log(&log.full, &head).map_err(|error| {
             if log.stat.is_none() {
                 // What cannot be removed now was not to be written either: the first error is the one to tell.
@@ -464,7 +464,7 @@ impl<'a> Transaction<'a> {
         self.host.rename(&self.run.staged_file(step), &place.full)?;
         self.run.record(self.host, Record::Done { step })?;
         let old = record.old.as_ref().and_then(|old| old.version);
-        self.recorder.tell(&Event::Replaced { to: &record.to, old, new: record.new.version });
+        self.recorder.tell(&Event::Replaced { at: &place.full, old, new: record.new.version });
         Ok(place.full.parent().map(Path::to_owned))
     }
 

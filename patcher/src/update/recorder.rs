@@ -1,7 +1,7 @@
 //! What a run tells while it goes: to the caller, and to the log in the target.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::UpdateError;
 use super::target::TargetRoot;
@@ -59,8 +59,8 @@ pub enum Event<'a> {
     BackedUp(&'a TargetPath),
     /// A file was replaced or added.
     Replaced {
-        /// Which.
-        to: &'a TargetPath,
+        /// Where it is.
+        at: &'a Path,
         /// Version before.
         old: Option<FileVersion>,
         /// Version now.
@@ -99,8 +99,8 @@ impl fmt::Display for Event<'_> {
             Self::Started(service) => write!(f, "Service Start: {service}"),
             Self::Scheduled(to) => write!(f, "File Overwrite at restart: {to}"),
             Self::BackedUp(to) => write!(f, "File Backup: {to}"),
-            Self::Replaced { to, old, new } => {
-                write!(f, "File Overwrite: {to} {} -> {}", version(old), version(new))
+            Self::Replaced { at, old, new } => {
+                write!(f, "File Overwrite: {} ({} -> {})", at.display(), version(old), version(new))
             }
             Self::Aborted(reason) => write!(f, "Installation aborted. {reason}"),
             Self::UndoStarted(why) => write!(f, "*** Rollback Started: {why} ***"),

@@ -10,7 +10,14 @@ use qfe_tests::programs::{run, workspace};
 fn help_is_as_it_was_read_last() {
     let commands = [
         ("qfe-builder", ["", "keygen", "build", "sign", "inspect", "delta"].as_slice()),
-        ("qfe-patcher", ["", "verify", "apply", "rollback", "recover", "status", "delta"].as_slice()),
+        (
+            "qfe-patcher",
+            [
+                "", "verify", "apply", "rollback", "recover", "status", "doctor", "ready", "stage",
+                "extract", "delta",
+            ]
+            .as_slice(),
+        ),
     ];
     for (program, commands) in commands {
         let mut text = String::new();

@@ -9,6 +9,7 @@
 
 mod articles;
 mod bad_input;
+mod classic;
 mod crash;
 mod end_to_end;
 mod golden;

@@ -10,13 +10,15 @@ use qfe_tests::args;
 use qfe_tests::programs::{has_tool, tool};
 
 #[path = "../../../patcher/src/registry/hive/fixture.rs"]
-#[expect(dead_code, unreachable_pub, reason = "the unit tests of the patcher use the rest")]
+#[allow(dead_code, unreachable_pub, reason = "the unit tests of the patcher use the rest")]
 mod fixture;
 
 const PREFIX: &str = r"HKEY_LOCAL_MACHINE\SOFTWARE";
 const SETUP: &str = r"Microsoft\SMS\Setup";
 
 const EXPORT: &str = "Windows Registry Editor Version 5.00\n\n\
+    [HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft]\n\n\
+    [HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\SMS]\n\n\
     [HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\SMS\\Setup]\n\
     \"Full Version\"=\"2.00.1239.0000\"\n\
     \"Type\"=dword:00000001\n\

@@ -9,8 +9,8 @@ use std::path::{Component, Path, PathBuf, Prefix};
 use std::{env, iter, ptr};
 
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_INVALID_FUNCTION, ERROR_MORE_DATA, ERROR_NOT_SUPPORTED,
-    ERROR_SHARING_VIOLATION,
+    CloseHandle, ERROR_ACCESS_DENIED, ERROR_INVALID_FUNCTION, ERROR_MORE_DATA, ERROR_NOT_SUPPORTED,
+    ERROR_SHARING_VIOLATION, HANDLE, INVALID_HANDLE_VALUE,
 };
 use windows_sys::Win32::Security::{
     DACL_SECURITY_INFORMATION, GetKernelObjectSecurity, SE_DACL_AUTO_INHERIT_REQ, SetKernelObjectSecurity,
@@ -19,6 +19,10 @@ use windows_sys::Win32::Storage::FileSystem::{
     FILE_ADD_FILE, FILE_ADD_SUBDIRECTORY, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
     FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, GetDiskFreeSpaceExW, MOVEFILE_DELAY_UNTIL_REBOOT,
     MOVEFILE_REPLACE_EXISTING, MoveFileExW, WRITE_DAC,
+};
+use windows_sys::Win32::System::Diagnostics::ToolHelp::{
+    CreateToolhelp32Snapshot, MODULEENTRY32W, Module32FirstW, Module32NextW, PROCESSENTRY32W,
+    Process32FirstW, Process32NextW, TH32CS_SNAPMODULE, TH32CS_SNAPMODULE32, TH32CS_SNAPPROCESS,
 };
 use windows_sys::Win32::System::RestartManager::{
     CCH_RM_SESSION_KEY, RM_PROCESS_INFO, RmEndSession, RmGetList, RmRegisterResources, RmStartSession,
@@ -91,10 +95,7 @@ fn holders(path: &Path) -> Option<String> {
         .iter()
         // What was not filled in.
         .filter(|process| process.Process.dwProcessId != 0)
-        .map(|process| {
-            let name: Vec<u16> = process.strAppName.iter().copied().take_while(|unit| *unit != 0).collect();
-            format!("{} (process {})", String::from_utf16_lossy(&name), process.Process.dwProcessId)
-        })
+        .map(|process| format!("{} (process {})", text(&process.strAppName), process.Process.dwProcessId))
         .collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
@@ -129,9 +130,92 @@ fn restart_manager_list(path: &Path) -> Vec<RM_PROCESS_INFO> {
     }
 }
 
-/// Returns the programs that have a file below a folder loaded.
-pub(in crate::host) fn users_of(_folder: &Path) -> io::Result<Vec<String>> {
-    Ok(Vec::new())
+/// Returns the programs that have a file below a folder loaded, this one left out; those that this user may not look into
+/// are not known.
+pub(in crate::host) fn users_of(folder: &Path) -> io::Result<Vec<String>> {
+    let folder = fs::canonicalize(folder)?;
+    let own = std::process::id();
+    let mut users = Vec::new();
+    for process in processes()? {
+        let is_other = process.th32ProcessID != own;
+        if is_other && modules(process.th32ProcessID).iter().any(|module| lies_below(module, &folder)) {
+            users.push(format!("{} (process {})", text(&process.szExeFile), process.th32ProcessID));
+        }
+    }
+    Ok(users)
+}
+
+/// Tells whether a file lies below a folder, ignoring case; both may be written in several ways.
+fn lies_below(file: &Path, folder: &Path) -> bool {
+    let fold = |path: &Path| PathBuf::from(path.to_string_lossy().to_lowercase());
+    // Only what lies on the same drive is worth the look.
+    fold(file).starts_with(fold(folder))
+        || fs::canonicalize(file).is_ok_and(|file| fold(&file).starts_with(fold(folder)))
+}
+
+/// A list of the system, as it was when it was asked for.
+struct Snapshot(HANDLE);
+
+impl Snapshot {
+    fn take(flags: u32, process: u32) -> io::Result<Self> {
+        // SAFETY: nothing of ours is given.
+        #[expect(unsafe_code, reason = "the standard library lists no processes")]
+        let handle = unsafe { CreateToolhelp32Snapshot(flags, process) };
+        if handle == INVALID_HANDLE_VALUE { Err(io::Error::last_os_error()) } else { Ok(Self(handle)) }
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        // SAFETY: the handle is open, and nobody else's.
+        #[expect(unsafe_code, reason = "the standard library lists no processes")]
+        unsafe {
+            CloseHandle(self.0);
+        }
+    }
+}
+
+/// Lists the processes.
+fn processes() -> io::Result<Vec<PROCESSENTRY32W>> {
+    let snapshot = Snapshot::take(TH32CS_SNAPPROCESS, 0)?;
+    let mut entry = PROCESSENTRY32W { dwSize: size_of::<PROCESSENTRY32W>() as u32, ..Default::default() };
+    let mut found = Vec::new();
+    // SAFETY: the snapshot is open; the entry states its own size and outlives the call.
+    #[expect(unsafe_code, reason = "the standard library lists no processes")]
+    let mut more = unsafe { Process32FirstW(snapshot.0, &raw mut entry) };
+    while more != 0 {
+        found.push(entry);
+        // SAFETY: as above.
+        #[expect(unsafe_code, reason = "the standard library lists no processes")]
+        let next = unsafe { Process32NextW(snapshot.0, &raw mut entry) };
+        more = next;
+    }
+    Ok(found)
+}
+
+/// Lists the files that a process has loaded; none where that may not be known.
+fn modules(process: u32) -> Vec<PathBuf> {
+    let Ok(snapshot) = Snapshot::take(TH32CS_SNAPMODULE | TH32CS_SNAPMODULE32, process) else {
+        return Vec::new();
+    };
+    let mut entry = MODULEENTRY32W { dwSize: size_of::<MODULEENTRY32W>() as u32, ..Default::default() };
+    let mut found = Vec::new();
+    // SAFETY: the snapshot is open; the entry states its own size and outlives the call.
+    #[expect(unsafe_code, reason = "the standard library lists no modules")]
+    let mut more = unsafe { Module32FirstW(snapshot.0, &raw mut entry) };
+    while more != 0 {
+        found.push(PathBuf::from(text(&entry.szExePath)));
+        // SAFETY: as above.
+        #[expect(unsafe_code, reason = "the standard library lists no modules")]
+        let next = unsafe { Module32NextW(snapshot.0, &raw mut entry) };
+        more = next;
+    }
+    found
+}
+
+/// Returns the text that an array of the system holds, up to its first zero.
+fn text(units: &[u16]) -> String {
+    String::from_utf16_lossy(units.split(|unit| *unit == 0).next().unwrap_or_default())
 }
 
 /// Has Windows rename a file at its next start; only on a disk of this machine.
@@ -321,7 +405,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::host::{Attributes, Disk, Files, ForeignLock, Host, HostError, Trouble};
+    use crate::host::{Attributes, Disk, Files, ForeignLock, Host, HostError, Machine, Trouble};
 
     /// Makes a file in a folder of its own.
     fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -392,21 +476,21 @@ mod tests {
         assert!(in_use(&path).unwrap().is_some());
         let new = path.with_file_name("new");
         fs::write(&new, "new").unwrap();
-        let refused = Disk.rename(&new, &path).unwrap_err();
+        let refused = Machine::default().rename(&new, &path).unwrap_err();
         assert!(matches!(refused.trouble(), Trouble::AccessDenied | Trouble::InUse), "{refused:?}");
         assert!(new.exists());
         drop(running);
         assert_eq!(in_use(&path).unwrap(), None);
-        Disk.rename(&new, &path).unwrap();
+        Machine::default().rename(&new, &path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 
     #[test]
     fn a_lock_says_who_holds_it_while_it_is_held_and_is_taken_over_when_it_is_left() {
         let (_folder, path) = file("process 4 of a dead user\n");
-        let held = Disk.lock(&path, ForeignLock::Respect).unwrap();
+        let held = Machine::default().lock(&path, ForeignLock::Respect).unwrap();
         for foreign in [ForeignLock::Respect, ForeignLock::Break] {
-            match Disk.lock(&path, foreign).err() {
+            match Machine::default().lock(&path, foreign).err() {
                 Some(HostError::Held { holder, .. }) => {
                     assert!(holder.starts_with(&format!("process {} of ", std::process::id())), "{holder}");
                 }
@@ -423,7 +507,7 @@ mod tests {
         let (_folder, path) = file("process 4 of a dead user\n");
         set_read_only(&path, true).unwrap();
         // Wine lets root write to it, which is no less true.
-        if let Some(refused) = Disk.lock(&path, ForeignLock::Respect).err() {
+        if let Some(refused) = Machine::default().lock(&path, ForeignLock::Respect).err() {
             assert_eq!(refused.trouble(), Trouble::AccessDenied, "{refused:?}");
         }
     }
@@ -438,12 +522,14 @@ mod tests {
             let made = OpenOptions::new().write(true).create_new(true).attributes(marks).open(&old);
             made.unwrap().write_all(b"old").unwrap();
             set_read_only(&old, read_only).unwrap();
-            Disk.write_new(&new, b"new", &Attributes { like: Some(old.clone()), modified: None }).unwrap();
+            Machine::default()
+                .write_new(&new, b"new", &Attributes { like: Some(old.clone()), modified: None })
+                .unwrap();
             assert_eq!(attributes(&new) & wanted, wanted);
-            Disk.rename(&new, &old).unwrap();
+            Machine::default().rename(&new, &old).unwrap();
             assert_eq!(fs::read(&old).unwrap(), b"new");
             assert_eq!(attributes(&old) & wanted, wanted);
-            Disk.remove_file(&old).unwrap();
+            Machine::default().remove_file(&old).unwrap();
             assert!(!old.exists());
         }
     }
@@ -453,9 +539,9 @@ mod tests {
         let (_folder, path) = file("old");
         set_read_only(&path, true).unwrap();
         let missing = path.with_file_name("missing");
-        assert!(Disk.rename(&missing, &path).is_err());
+        assert!(Machine::default().rename(&missing, &path).is_err());
         let held = OpenOptions::new().read(true).share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE).open(&path);
-        assert!(Disk.remove_file(&path).is_err());
+        assert!(Machine::default().remove_file(&path).is_err());
         drop(held);
         assert!(is_read_only(&path));
         assert_eq!(fs::read(&path).unwrap(), b"old");
@@ -471,7 +557,9 @@ mod tests {
         let list = |path: &Path| access_list(&File::open(path).unwrap()).unwrap();
         let new = |name: &str| {
             let path = old.with_file_name(name);
-            Disk.write_new(&path, b"new", &Attributes { like: Some(old.clone()), modified: None }).unwrap();
+            Machine::default()
+                .write_new(&path, b"new", &Attributes { like: Some(old.clone()), modified: None })
+                .unwrap();
             path
         };
         let before = list(&old);
