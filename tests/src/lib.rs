@@ -15,3 +15,5 @@ pub mod samples;
 pub mod share;
 pub mod tree;
 pub mod updates;
+#[cfg(target_os = "linux")]
+pub mod wine;

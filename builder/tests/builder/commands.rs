@@ -147,7 +147,7 @@ fn inspect_shows_for_whom_and_says_that_it_does_not_verify() {
         "builds: 1380",
         &format!("signed by:   {id} (signatures are not checked here)"),
         "role:        provider (remote SMS Provider), usually <Drive>:\\Smsprov",
-        "stops SMS_SITE_COMPONENT_MANAGER, SMS_EXECUTIVE, SMS_SQL_MONITOR (where present)",
+        "stops SMS_SITE_COMPONENT_MANAGER, SMS_EXECUTIVE, SMS_SQL_MONITOR or SMS_SQL_MONITOR_... (where present)",
         "Ccm.dll          2.0.1380.1125",
         "from 1380.1000 (2.0.1380.1000)",
         "site-server: Bin/alpha/Ccm.dll",

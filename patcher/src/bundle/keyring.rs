@@ -12,9 +12,13 @@ use std::fmt;
 
 use ct_codecs::{Base64, Decoder};
 use minisign_verify::PublicKey;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::digest::Digest;
+
+mod policy;
+
+pub use policy::POLICY_FILE;
 
 /// The eight-byte number by which minisign tells keys apart, printed as minisign prints it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -178,16 +182,6 @@ pub struct KeyRing {
     threshold: usize,
 }
 
-/// The file beside the keys of a folder that says how many must sign.
-pub const POLICY_FILE: &str = "keyring.toml";
-
-/// What `keyring.toml` may say.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Policy {
-    threshold: usize,
-}
-
 impl KeyRing {
     /// Makes a key ring of public key files (name and text) and, where there is one, `keyring.toml`.
     ///
@@ -211,13 +205,8 @@ impl KeyRing {
             }
         }
         let threshold = match policy {
-            Some(text) => {
-                let policy: Policy = toml::from_str(text).map_err(|error| KeyRingError::Policy {
-                    name: POLICY_FILE.to_owned(),
-                    reason: error.message().to_owned(),
-                })?;
-                policy.threshold
-            }
+            Some(text) => policy::threshold(text)
+                .map_err(|reason| KeyRingError::Policy { name: POLICY_FILE.to_owned(), reason })?,
             None => 1,
         };
         if threshold == 0 || threshold > ring.len() {

@@ -628,7 +628,7 @@ mod tests {
                 hive = Hive::read(hive.into_bytes()).unwrap();
                 assert_eq!(hive.value(&setup(), name).unwrap().as_ref(), Some(value));
             }
-            for name in ["", "Größe €", "FULL VERSION", "absent"] {
+            for name in ["", "Größe €", "absent", "FULL VERSION"] {
                 hive = hive.remove_key(&setup()).unwrap().remove_value(&setup(), name).unwrap();
                 assert_eq!(hive.value(&setup(), name).unwrap(), None);
             }

@@ -456,7 +456,7 @@ fn parse(line: &[u8], previous: &str) -> Option<(Option<Record>, String)> {
     if check != check_of(previous, record) {
         return None;
     }
-    Some((serde_json::from_str(record).ok(), check.to_owned()))
+    Some((serde_json::from_slice(record.as_bytes()).ok(), check.to_owned()))
 }
 
 /// Tells whether a last line is a whole record and, where its line feed should be, something else with more behind.
