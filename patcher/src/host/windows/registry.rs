@@ -192,11 +192,12 @@ impl Key {
     fn set(&self, name: &str, value: &RegistryValue) -> io::Result<()> {
         let name = wide(name);
         let length = u32::try_from(value.data.len()).map_err(io::Error::other)?;
+        // Of no bytes there is no address that the system may look at.
+        let data = if value.data.is_empty() { ptr::null() } else { value.data.as_ptr() };
         // SAFETY: the key is open and the name ends in a zero; the data has as many bytes as is said, and all of it
         // outlives the call.
         #[expect(unsafe_code, reason = "the standard library knows no registry")]
-        let code =
-            unsafe { RegSetValueExW(self.0, name.as_ptr(), 0, value.kind, value.data.as_ptr(), length) };
+        let code = unsafe { RegSetValueExW(self.0, name.as_ptr(), 0, value.kind, data, length) };
         done(code)
     }
 
