@@ -6,8 +6,16 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+mod bad_file;
 pub mod export;
 pub mod hive;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod model;
+
+pub use bad_file::BadFile;
+pub(crate) use bad_file::Result;
 
 /// The only root that updates know, as people abbreviate it.
 const ROOT: &str = "HKLM";
@@ -72,11 +80,14 @@ impl RegistryKey {
     ///
     /// None outside of `SOFTWARE`, and where it says so already: there is one for all programs.
     pub fn redirected(&self) -> Option<Self> {
-        let (first, rest) = self.0.split_first()?;
         let node = "Wow6432Node";
-        let is_redirected = rest.first().is_some_and(|name| name.eq_ignore_ascii_case(node));
-        (first.eq_ignore_ascii_case("SOFTWARE") && !is_redirected)
-            .then(|| Self([first.clone(), node.to_owned()].into_iter().chain(rest.iter().cloned()).collect()))
+        let is = |at, wanted| self.0.get(at).is_some_and(|name: &String| name.eq_ignore_ascii_case(wanted));
+        if !is(0, "SOFTWARE") || is(1, node) {
+            return None;
+        }
+        let mut names = self.0.clone();
+        names.insert(1, node.to_owned());
+        Some(Self(names))
     }
 }
 
@@ -165,9 +176,8 @@ impl RegistryValue {
     /// Returns the texts in it, each up to a zero; the end of a list is no text. A broken character is replaced.
     pub fn as_texts(&self) -> Vec<String> {
         let units = units(&self.data);
-        let texts: Vec<String> = units.split(|unit| *unit == 0).map(String::from_utf16_lossy).collect();
-        let is_list = self.kind == MULTI_SZ;
-        texts.into_iter().filter(|text| !is_list || !text.is_empty()).collect()
+        let texts = units.split(|unit| *unit == 0);
+        texts.filter(|text| self.kind != MULTI_SZ || !text.is_empty()).map(String::from_utf16_lossy).collect()
     }
 }
 
@@ -194,12 +204,30 @@ fn fold_unit(unit: u16) -> u16 {
     u8::try_from(unit).map_or(unit, |byte| u16::from(byte.to_ascii_uppercase()))
 }
 
+/// A change of a key in a file that holds a registry.
+#[derive(Debug, Clone, Copy)]
+pub enum Change<'c> {
+    /// The value of this name is this, whatever it was; the key is there.
+    SetValue(&'c str, &'c RegistryValue),
+    /// There is no value of this name. One that is absent is no error.
+    RemoveValue(&'c str),
+    /// There is no such key, unless something is in it. One that is absent is no error.
+    RemoveKey,
+}
+
+/// Adds the two hexadecimal digits of a byte to a text.
+fn push_hex(text: &mut String, byte: u8) {
+    text.extend([byte >> 4, byte & 0xf].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)));
+}
+
 /// Bytes in JSON: hexadecimal digits.
 mod hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        let mut text = String::new();
+        bytes.iter().for_each(|byte| super::push_hex(&mut text, *byte));
+        serializer.serialize_str(&text)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {

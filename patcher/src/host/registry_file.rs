@@ -8,9 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Attributes, Disk, Files, Host, HostError, Machine, Registry};
-use crate::registry::export::{BadExport, Export};
-use crate::registry::hive::{BadHive, Hive};
-use crate::registry::{RegistryKey, RegistryValue};
+use crate::registry::export::Export;
+use crate::registry::hive::Hive;
+use crate::registry::{BadFile, Change, RegistryKey, RegistryValue, Result};
 
 /// Largest file, in bytes: a hive of this size is that of a server with tens of thousands of COM classes.
 const LIMIT: u64 = 128 << 20;
@@ -28,21 +28,12 @@ enum Contents {
     Hive(Hive),
 }
 
-/// Why a file is neither, or a change does not go into it.
-#[derive(Debug, thiserror::Error)]
-enum BadFile {
-    #[error(transparent)]
-    Export(#[from] BadExport),
-    #[error(transparent)]
-    Hive(#[from] BadHive),
-}
-
 impl Contents {
-    fn read(bytes: Vec<u8>) -> Result<Self, BadFile> {
-        if Hive::is_hive(&bytes) {
-            return Ok(Self::Hive(Hive::read(bytes)?));
+    fn read(bytes: &[u8]) -> Result<Self> {
+        if Hive::is_hive(bytes) {
+            return Hive::read(bytes.to_vec()).map(Self::Hive);
         }
-        Ok(Self::Export(Export::read(&bytes)?))
+        Export::read(bytes).map(Self::Export)
     }
 
     fn into_bytes(self) -> Vec<u8> {
@@ -52,22 +43,22 @@ impl Contents {
         }
     }
 
-    fn value(&self, key: &RegistryKey, name: &str) -> Result<Option<RegistryValue>, BadFile> {
-        Ok(match self {
-            Self::Export(export) => export.value(key, name)?,
-            Self::Hive(hive) => hive.value(key, name)?,
-        })
+    fn value(&self, key: &RegistryKey, name: &str) -> Result<Option<RegistryValue>> {
+        match self {
+            Self::Export(export) => export.value(key, name),
+            Self::Hive(hive) => hive.value(key, name),
+        }
     }
 
-    fn has_key(&self, key: &RegistryKey) -> Result<bool, BadFile> {
-        Ok(match self {
-            Self::Export(export) => export.has_key(key)?,
-            Self::Hive(hive) => hive.has_key(key)?,
-        })
+    fn has_key(&self, key: &RegistryKey) -> Result<bool> {
+        match self {
+            Self::Export(export) => export.has_key(key),
+            Self::Hive(hive) => hive.has_key(key),
+        }
     }
 
     /// Returns the key that a 32-bit program sees by the name of this one.
-    fn seen(&self, key: &RegistryKey) -> Result<RegistryKey, BadFile> {
+    fn seen(&self, key: &RegistryKey) -> Result<RegistryKey> {
         if let Some(redirected) = key.redirected()
             && self.has_key(&redirected.up_to(2))?
         {
@@ -76,47 +67,19 @@ impl Contents {
         Ok(key.clone())
     }
 
-    fn changed(self, key: &RegistryKey, change: &Change<'_>) -> Result<Self, BadFile> {
-        Ok(match self {
-            Self::Export(mut export) => {
-                match change {
-                    Change::SetValue(name, value) => export.set_value(key, name, value)?,
-                    Change::RemoveValue(name) => export.remove_value(key, name)?,
-                    Change::RemoveKey => export.remove_key(key)?,
-                }
-                Self::Export(export)
-            }
-            Self::Hive(hive) => Self::Hive(match change {
-                Change::SetValue(name, value) => hive.set_value(key, name, value)?,
-                Change::RemoveValue(name) => hive.remove_value(key, name)?,
-                Change::RemoveKey => hive.remove_key(key)?,
-            }),
-        })
+    fn changed(self, key: &RegistryKey, change: &Change<'_>) -> Result<Self> {
+        match self {
+            Self::Export(mut export) => export.change(key, change).map(|()| Self::Export(export)),
+            Self::Hive(hive) => hive.changed(key, change).map(Self::Hive),
+        }
     }
-}
-
-/// What shall become of a key.
-enum Change<'c> {
-    SetValue(&'c str, &'c RegistryValue),
-    RemoveValue(&'c str),
-    RemoveKey,
 }
 
 impl RegistryFile {
     /// Opens the file. What somebody else writes to it later is seen by the next change only.
     pub(super) fn open(path: &Path) -> Result<Self, HostError> {
-        let contents = read(path, Disk.read(path, LIMIT)?)?;
+        let contents = read(path, &Disk.read(path, LIMIT)?)?;
         Ok(Self { path: path.to_owned(), contents: RefCell::new(contents) })
-    }
-
-    fn look<T>(
-        &self,
-        key: &RegistryKey,
-        look: impl FnOnce(&Contents, &RegistryKey) -> Result<T, BadFile>,
-    ) -> Result<T, HostError> {
-        let contents = self.contents.borrow();
-        let found = contents.seen(key).and_then(|seen| look(&contents, &seen));
-        found.map_err(|bad| registry_error("read", format!("{key} in {}", self.path.display()), bad))
     }
 
     /// Changes the file as it is now.
@@ -124,18 +87,23 @@ impl RegistryFile {
     /// After a crash it is either the old or the new one, and a file beside it may be left, which the next change removes.
     fn change(&self, key: &RegistryKey, change: &Change<'_>) -> Result<(), HostError> {
         let before = Disk.read(&self.path, LIMIT)?;
-        let contents = read(&self.path, before.clone())?;
-        let what = || format!("{key} in {}", self.path.display());
-        let seen = contents.seen(key).map_err(|bad| registry_error("read", what(), bad))?;
-        let changed = contents.changed(&seen, change).map_err(|bad| registry_error("write", what(), bad))?;
+        let contents = read(&self.path, &before)?;
+        let seen = contents.seen(key).map_err(|bad| self.error("read", key, bad))?;
+        let changed = contents.changed(&seen, change).map_err(|bad| self.error("write", key, bad))?;
         let after = changed.into_bytes();
+        // It is no file before it can be read.
+        let changed = read(&self.path, &after)?;
         if after != before {
             self.replace(&after)?;
         }
         // An earlier process may have been killed before it did.
         Machine::default().sync_folder(folder_of(&self.path))?;
-        self.contents.replace(read(&self.path, after)?);
+        self.contents.replace(changed);
         Ok(())
+    }
+
+    fn error(&self, action: &'static str, key: &RegistryKey, bad: Box<BadFile>) -> HostError {
+        registry_error(action, format!("{key} in {}", self.path.display()), bad)
     }
 
     /// Replaces the file; durable when its folder is.
@@ -161,21 +129,25 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn read(path: &Path, bytes: Vec<u8>) -> Result<Contents, HostError> {
+fn read(path: &Path, bytes: &[u8]) -> Result<Contents, HostError> {
     Contents::read(bytes).map_err(|bad| registry_error("read", path.display().to_string(), bad))
 }
 
-fn registry_error(action: &'static str, what: String, bad: BadFile) -> HostError {
+fn registry_error(action: &'static str, what: String, bad: Box<BadFile>) -> HostError {
     HostError::Registry { action, what, source: io::Error::new(io::ErrorKind::InvalidData, bad) }
 }
 
 impl Registry for RegistryFile {
     fn value(&self, key: &RegistryKey, name: &str) -> Result<Option<RegistryValue>, HostError> {
-        self.look(key, |contents, key| contents.value(key, name))
+        let contents = self.contents.borrow();
+        let value = contents.seen(key).and_then(|seen| contents.value(&seen, name));
+        value.map_err(|bad| self.error("read", key, bad))
     }
 
     fn has_key(&self, key: &RegistryKey) -> Result<bool, HostError> {
-        self.look(key, Contents::has_key)
+        let contents = self.contents.borrow();
+        let has_key = contents.seen(key).and_then(|seen| contents.has_key(&seen));
+        has_key.map_err(|bad| self.error("read", key, bad))
     }
 
     fn set_value(&self, key: &RegistryKey, name: &str, value: &RegistryValue) -> Result<(), HostError> {

@@ -1,5 +1,6 @@
 //! Registries in files, held against hivex: what it writes is read, and what is written here it reads.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -165,4 +166,85 @@ fn an_export_as_regedit_writes_it_is_read_and_keeps_its_form() {
     registry.remove_value(&new, "Größe").unwrap();
     registry.remove_key(&new).unwrap();
     assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+/// Numbers that look random and are the same in each run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % below
+    }
+}
+
+#[test]
+fn hives_after_many_changes_say_the_same_to_hivex_as_a_model() {
+    if !has_tool("hivexget") || !has_tool("hivexregedit") {
+        return;
+    }
+    let keys = [r"a", r"A\b", r"a\b\c", r"Microsoft\SMS", r"Zebra", r"Microsoft\SMS\Setup"];
+    let names = ["", "Full Version", "Type", "Größe", "Long"];
+    let folder = tempfile::tempdir().unwrap();
+    for (seed, minor) in [(1, 3), (2, 4), (3, 5), (4, 6)] {
+        let mut numbers = Numbers(seed);
+        let hive = folder.path().join(format!("SOFTWARE{seed}"));
+        fs::write(&hive, fixture::minimal(minor, "SOFTWARE")).unwrap();
+        let registry = open(&hive);
+        let (mut made, mut values) = (BTreeSet::new(), BTreeMap::new());
+        for _ in 0..300 {
+            let (name, at) = (names[numbers.next(names.len())], keys[numbers.next(keys.len())]);
+            let path = at.to_ascii_uppercase();
+            match numbers.next(8) {
+                0..5 => {
+                    let text: String =
+                        (0..numbers.next(60)).map(|_| ['x', 'ß', '€'][numbers.next(3)]).collect();
+                    registry.set_value(&key(at), name, &RegistryValue::text(&text)).unwrap();
+                    values.insert((path.clone(), name), text);
+                    let ends = path.match_indices('\\').map(|(end, _)| end);
+                    made.extend(ends.chain([path.len()]).map(|end| path[..end].to_owned()));
+                }
+                5..7 => {
+                    registry.remove_value(&key(at), name).unwrap();
+                    values.remove(&(path, name));
+                }
+                _ => {
+                    registry.remove_key(&key(at)).unwrap();
+                    let below = format!("{path}\\");
+                    if !values.keys().any(|(key, _)| *key == path)
+                        && !made.iter().any(|key| key.starts_with(&below))
+                    {
+                        made.remove(&path);
+                    }
+                }
+            }
+        }
+        for ((at, name), text) in &values {
+            let name = if name.is_empty() { "@" } else { name };
+            let found = tool("hivexget", folder.path(), args![&hive, at, name]).stdout;
+            assert_eq!(found.trim_end_matches('\n'), text, "{seed} {at} {name}");
+        }
+        let run = tool("hivexregedit", folder.path(), args!["--export", "--prefix", PREFIX, &hive, r"\"]);
+        let export = folder.path().join("all.reg");
+        fs::write(&export, &run.stdout).unwrap();
+        let sections: BTreeSet<String> = run
+            .stdout
+            .lines()
+            .filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'))
+            .map(below_prefix)
+            .collect();
+        made.insert(String::new());
+        assert_eq!(sections, made, "{seed}");
+        assert_eq!(run.stdout.lines().filter(|line| line.starts_with(['"', '@'])).count(), values.len());
+        // Its export has other names in Latin-1.
+        for ((at, name), text) in values.iter().filter(|((_, name), _)| name.is_ascii()) {
+            let found = open(&export).value(&key(at), name).unwrap();
+            assert_eq!(found, Some(RegistryValue::text(text)), "{seed} {at} {name}");
+        }
+    }
+}
+
+/// Returns the path of a section below that of the hive, without case.
+fn below_prefix(section: &str) -> String {
+    section.strip_prefix(PREFIX).unwrap().trim_start_matches('\\').to_ascii_uppercase()
 }

@@ -1,6 +1,6 @@
 //! The encodings of exports, as UTF-16 units and back without loss.
 
-use super::BadExport;
+use crate::registry::{BadFile, Result};
 
 /// How the text of a file is encoded, and whether a mark at its start says so: the mark is part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,37 +22,43 @@ const WINDOWS_1252: [u16; 32] = [
 pub(super) const MARK: u16 = 0xfeff;
 
 /// Tells the encoding by the first bytes, and decodes.
-pub(super) fn decode(bytes: &[u8]) -> Result<(Encoding, Vec<u16>), BadExport> {
+pub(super) fn decode(bytes: &[u8]) -> Result<(Encoding, Vec<u16>)> {
     let encoding = match bytes {
         [0xff, 0xfe, ..] => Encoding::Utf16Le,
         [0xfe, 0xff, ..] => Encoding::Utf16Be,
         _ if bytes.trim_ascii_start().starts_with(b"REGEDIT4") => Encoding::Windows1252,
         _ => Encoding::Utf8,
     };
-    let text = match encoding {
-        Encoding::Utf16Le => utf16(bytes, u16::from_le_bytes),
-        Encoding::Utf16Be => utf16(bytes, u16::from_be_bytes),
-        Encoding::Utf8 => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(text.encode_utf16().collect()),
-            Err(error) => Err(error.valid_up_to()),
-        },
-        Encoding::Windows1252 => Ok(bytes.iter().map(|byte| wide(*byte)).collect()),
-    };
-    text.map(|text| (encoding, text)).map_err(|offset| BadExport::Encoding {
-        line: 1 + bytes.iter().take(offset).filter(|byte| **byte == b'\n').count(),
-        byte: bytes.get(offset).copied().unwrap_or_default(),
-        offset,
-        encoding: encoding.name(),
-    })
-}
-
-/// Pairs bytes; fails with the offset of one that is left over.
-fn utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> Result<Vec<u16>, usize> {
-    let (pairs, rest) = bytes.as_chunks::<2>();
-    if rest.is_empty() { Ok(pairs.iter().map(|pair| unit(*pair)).collect()) } else { Err(bytes.len() - 1) }
+    match encoding.decode(bytes) {
+        Ok(text) => Ok((encoding, text)),
+        Err(offset) => Err(Box::new(BadFile::Line {
+            line: 1 + bytes.iter().take(offset).filter(|byte| **byte == b'\n').count(),
+            found: format!("the byte {:#04x} at {offset}", bytes.get(offset).copied().unwrap_or_default()),
+            wanted: encoding.name(),
+        })),
+    }
 }
 
 impl Encoding {
+    /// Decodes; fails with the offset of a byte that it does not have.
+    fn decode(self, bytes: &[u8]) -> std::result::Result<Vec<u16>, usize> {
+        let unit = match self {
+            Self::Utf16Le => u16::from_le_bytes,
+            Self::Utf16Be => u16::from_be_bytes,
+            Self::Utf8 => {
+                let text = std::str::from_utf8(bytes).map_err(|error| error.valid_up_to())?;
+                return Ok(text.encode_utf16().collect());
+            }
+            Self::Windows1252 => return Ok(bytes.iter().map(|byte| wide(*byte)).collect()),
+        };
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        if rest.is_empty() {
+            Ok(pairs.iter().map(|pair| unit(*pair)).collect())
+        } else {
+            Err(bytes.len() - 1)
+        }
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Utf16Le | Self::Utf16Be => "UTF-16",
@@ -85,8 +91,10 @@ pub(super) fn wide(byte: u8) -> u16 {
 
 /// Returns the byte of Windows-1252 for a unit.
 fn byte(unit: u16) -> Option<u8> {
-    let special = (0x80..=0x9f).find(|byte| wide(*byte) == unit);
-    special.or_else(|| u8::try_from(unit).ok().filter(|byte| !(0x80..=0x9f).contains(byte)))
+    match u8::try_from(unit) {
+        Ok(byte) if wide(byte) == unit => Some(byte),
+        _ => (0x80..=0x9f).find(|byte| wide(*byte) == unit),
+    }
 }
 
 /// Turns UTF-16 into Windows-1252, as version 4 writes texts in hexadecimal; none where that has no such character.
