@@ -62,7 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return qfe_patcher::cli::usage(&arguments, &error),
+        Err(error) => return usage(&arguments, &error),
     };
     let (name, json) = cli.command.name_and_json();
     match cli.command.run() {
@@ -91,6 +91,25 @@ impl Command {
             Self::Delta(args) => args.run(),
         }
     }
+}
+
+/// Ends a run whose command line cannot be understood, or that asks for help or the version only.
+fn usage(arguments: &[OsString], error: &clap::Error) -> i32 {
+    let text = error.render().to_string();
+    if !error.use_stderr() {
+        // A reader that went away has read what it wanted.
+        drop(to_stdout(&text));
+        return ExitCode::Success.status();
+    }
+    to_stderr(&text);
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut failure = refuse(lines.next().unwrap_or_default().trim_start_matches("error: "));
+    failure.hints = lines.map(str::to_owned).collect();
+    if arguments.iter().any(|argument| argument == "--json") {
+        let command = arguments.get(1).and_then(|word| word.to_str()).filter(|word| !word.starts_with('-'));
+        drop(to_stdout(&format!("{}\n", failure.json(command.unwrap_or_default()))));
+    }
+    failure.code.status()
 }
 
 fn succeed(name: &str, json: bool, answer: Answer) -> i32 {

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::Failure;
+use super::line::Given;
 use super::log::{Log, Tee};
 use super::machine::{MachineArgs, bad_command};
-use super::mif::MifArgs;
+use super::mif::{self, MifArgs};
 use super::recover::{describe, recover_interrupted, recovered_json, require_rest};
-use super::{Done, OutputArgs, stage, verify};
+use super::{Done, stage, verify};
 use crate::bundle::manifest::Manifest;
 use crate::bundle::product::RoleEntry;
 use crate::exit::ExitCode;
@@ -27,73 +28,59 @@ use crate::update::plan::{self, Plan, Request, Services, UnknownFiles};
 use crate::update::recover::Recovered;
 use crate::update::target::TargetRoot;
 
-/// Applies a bundle to a folder: a site server, or a remote SQL Monitor, Provider or Console
-///
-/// Finishes an interrupted run first, then checks everything, then changes everything or nothing. The old files
-/// are kept in the target's folder `$NtUninstall...$`.
-///
-/// JSON: command, outcome ("changed", "already-current", "awaits-restart", or of a dry run "would-change"), code, id, revision, product, target,
-/// role, platform, dry_run, assumed_build, signers, recovered (each: id, run, found, did), files (each: path, decision, found_version, found_sha256,
-/// wanted_version), services (each: service, was, start, dependents),
-/// registry, notes, before, after. A refusal or failure, of any command: command, outcome ("refused" or "failed"),
-/// code, error, causes, findings (each: kind, subject, found, wanted, remedy), hints.
-#[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Example:\n  qfe-patcher apply E:\\Q252717.zip --role site-server --target D:\\Sms --keys vendor.pub --services manual --assume-build 1380"
-)]
+/// The arguments of `apply`.
+#[derive(Debug)]
 pub(super) struct ApplyArgs {
-    /// The bundle
-    pub(super) bundle: PathBuf,
-    /// The part the target plays: site-server, sql-monitor, provider, console
-    #[arg(long, required_unless_present = "help_roles")]
+    bundle: PathBuf,
     role: Option<Role>,
-    /// The folder to update
-    #[arg(long, value_name = "DIR", required_unless_present = "help_roles")]
     target: Option<PathBuf>,
-    /// The vendor's public key file, or a folder of them
-    #[arg(long, value_name = "KEYS", required_unless_present = "help_roles")]
     keys: Option<PathBuf>,
-    /// i386 or alpha; without it, what the files of the target are for
-    #[arg(long)]
     platform: Option<Platform>,
-    /// Show what would be done, and change nothing
-    #[arg(long)]
     dry_run: bool,
-    /// Do not ask
-    #[arg(long)]
     yes: bool,
-    /// Write a log of this run there too, also where it is refused
-    #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) mif: MifArgs,
-    /// The build of the product on this machine, in place of the registry's
-    #[arg(long, value_name = "BUILD")]
+    mif: MifArgs,
     assume_build: Option<u16>,
-    /// The receipt of a machine that comes first, as proof that it was updated
-    #[arg(long, value_name = "FILE", conflicts_with = "site_server")]
     site_receipt: Option<PathBuf>,
-    /// The folder of a machine that comes first, every file of which is looked at, as proof that it was updated
-    #[arg(long, value_name = "DIR")]
     site_server: Option<PathBuf>,
-    #[command(flatten)]
     machine: MachineArgs,
-    /// Replace old files that no baseline knows by the whole new file
-    #[arg(long)]
     replace_unknown: bool,
-    /// Where files stay in use, have Windows replace all of them at its next start (exit code 3010)
-    #[arg(long)]
     on_restart: bool,
-    #[command(flatten)]
     contention: ContentionArgs,
-    /// List the roles that the bundle defines, and do nothing
-    #[arg(long)]
     help_roles: bool,
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
 }
 
-pub(super) fn run(args: &ApplyArgs, console: &Console) -> Result<Done, Failure> {
+impl ApplyArgs {
+    pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
+        Ok(Self {
+            bundle: given.required_path("bundle")?,
+            role: given.value("role")?,
+            target: given.path("target"),
+            keys: given.path("keys"),
+            platform: given.value("platform")?,
+            dry_run: given.is_set("dry-run"),
+            yes: given.is_set("yes"),
+            log: given.path("log"),
+            mif: MifArgs::take(given),
+            assume_build: given.number("assume-build")?,
+            site_receipt: given.path("site-receipt"),
+            site_server: given.path("site-server"),
+            machine: MachineArgs::take(given)?,
+            replace_unknown: given.is_set("replace-unknown"),
+            on_restart: given.is_set("on-restart"),
+            contention: ContentionArgs::take(given)?,
+            help_roles: given.is_set("help-roles"),
+        })
+    }
+}
+
+pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
+    let args = ApplyArgs::take(&mut given)?;
+    let subject = || mif::Subject::of_bundle(&args.bundle);
+    mif::reported(&args.mif, subject, console, || run_logged(&args, console))
+}
+
+fn run_logged(args: &ApplyArgs, console: &Console) -> Result<Done, Failure> {
     if args.help_roles {
         return help_roles(&args.bundle, console);
     }
@@ -111,7 +98,7 @@ pub(super) fn run(args: &ApplyArgs, console: &Console) -> Result<Done, Failure> 
 }
 
 fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Done, Failure> {
-    // clap has required them; the names are there for whoever changes that.
+    // The table requires them, unless the roles are asked for.
     let missing = |name: &str| bad_command(format!("{name} is missing"));
     let target_path = args.target.as_deref().ok_or_else(|| missing("--target"))?;
     let keys = args.keys.as_deref().ok_or_else(|| missing("--keys"))?;

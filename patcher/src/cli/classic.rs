@@ -1,4 +1,4 @@
-//! The classic switches of hotfix installers, translated into our own arguments before clap sees them.
+//! The classic switches of hotfix installers, translated into our own arguments before these are parsed.
 //!
 //! | switch | means |
 //! |---|---|
@@ -18,18 +18,17 @@
 //! Which words are switches does not depend on the system. In this order:
 //!
 //! 1. A word after `--`, and one that is the value of the option before it, never is. Which options have values is read
-//!    from clap's definition of the commands.
+//!    from the table of commands.
 //! 2. A word that begins with `/` or one `-`, and is up to its first `:` one of the names above, is that switch. A file of
 //!    such a name is written with its folder: `./s`.
-//! 3. Of the others, a word that begins with `-` is left to clap.
+//! 3. Of the others, a word that begins with `-` is one of our own options.
 //! 4. One that begins with `/` is a path if it has a further `/`, a `\` or a `.` before its first `:`, if it has no name
 //!    there at all, or if something stands at that path; otherwise it is an unknown switch, and refused.
 
 use std::ffi::{OsStr, OsString};
 
-use clap::Command;
-
 use super::failure::Failure;
+use super::line::{Argument, Program};
 use crate::exit::ExitCode;
 
 /// What a classic switch means.
@@ -91,12 +90,12 @@ impl Meaning {
     }
 }
 
-/// Translates a command line, whose first word is the program, by the definition of its commands.
+/// Translates a command line, whose first word is the program, by the table of its commands.
 ///
 /// `exists` tells whether something stands at a path.
 pub(super) fn translate(
     arguments: &[OsString],
-    definition: &Command,
+    program: &Program,
     exists: impl Fn(&OsStr) -> bool,
 ) -> Result<Vec<OsString>, Failure> {
     let mut words = arguments.iter().skip(1);
@@ -110,10 +109,12 @@ pub(super) fn translate(
             switches.push(switch);
         } else if is_option(word) {
             rest.push(word.clone());
-            if takes_value(definition, word) {
+            if takes_value(program, word) {
                 rest.extend(words.next().cloned());
             }
-        } else if std::mem::take(&mut first) && definition.find_subcommand(word).is_some() {
+        } else if std::mem::take(&mut first)
+            && word.to_str().is_some_and(|word| program.command(word).is_some())
+        {
             named = Some(word);
         } else {
             rest.push(word.clone());
@@ -134,7 +135,7 @@ pub(super) fn translate(
     for switch in &switches {
         let (needed, wanted) = switch.meaning.options();
         for option in needed.into_iter().chain(wanted) {
-            let taken = takes(definition, command, option);
+            let taken = takes(program, command, option);
             if !taken && needed == Some(option) {
                 return Err(refused(format!("{} does not go with {command}", switch.word)));
             }
@@ -198,25 +199,21 @@ fn is_option(word: &OsStr) -> bool {
 }
 
 /// Tells whether a command takes an option.
-fn takes(definition: &Command, command: &str, option: &str) -> bool {
-    let command = definition.find_subcommand(command);
-    command.is_some_and(|command| command.get_arguments().any(|known| known.get_long() == Some(option)))
+fn takes(program: &Program, command: &str, option: &str) -> bool {
+    program.command(command).is_some_and(|command| command.all().any(|known| known.has_long(option)))
 }
 
 /// Tells whether the next word is the value of this option, of whatever command it is.
-fn takes_value(definition: &Command, option: &OsStr) -> bool {
+fn takes_value(program: &Program, option: &OsStr) -> bool {
     let Some(text) = option.to_str() else { return false };
-    let mut with_value = definition
-        .get_subcommands()
-        .flat_map(Command::get_arguments)
-        .filter(|option| option.get_action().takes_values());
+    let mut with_value =
+        program.commands.iter().flat_map(|command| command.all()).filter(|argument| argument.is_option());
     match (text.strip_prefix("--"), text.strip_prefix('-')) {
-        (Some(long), _) => with_value.any(|option| option.get_long() == Some(long)),
+        (Some(long), _) => with_value.any(|option| option.has_long(long)),
         // The first of joined letters that takes a value has it in the letters that follow, if there are any.
-        (None, Some(letters)) => with_value.any(|option| {
-            let joined = option.get_short().and_then(|short| Some((short, letters.strip_suffix(short)?)));
-            joined.is_some_and(|(short, before)| !before.contains(short))
-        }),
+        (None, Some(letters)) => with_value
+            .filter_map(Argument::letter)
+            .any(|letter| letters.strip_suffix(letter).is_some_and(|before| !before.contains(letter))),
         (None, None) => false,
     }
 }
@@ -232,15 +229,13 @@ fn refused(message: String) -> Failure {
 mod tests {
     use std::collections::BTreeMap;
 
-    use clap::CommandFactory;
-
-    use super::super::Cli;
+    use super::super::commands::PROGRAM;
     use super::*;
 
     /// Translates words, on a machine where nothing stands but `/tmp`.
     fn translated(line: &str) -> Result<String, String> {
         let words: Vec<OsString> = ["p"].into_iter().chain(line.split(' ')).map(Into::into).collect();
-        match translate(&words, &Cli::command(), |path| path == "/tmp") {
+        match translate(&words, &PROGRAM, |path| path == "/tmp") {
             Ok(words) => Ok(words.join(OsStr::new(" ")).into_string().unwrap()[2..].to_owned()),
             Err(failure) => {
                 assert_eq!(failure.code, ExitCode::BadCommandLine);
@@ -363,16 +358,15 @@ mod tests {
     /// What makes one list of options with values, and one meaning of `-q`, true.
     #[test]
     fn no_option_contradicts_a_switch_or_another_command() {
-        let definition = Cli::command();
         let mut values = BTreeMap::new();
-        for option in definition.get_subcommands().flat_map(Command::get_arguments) {
-            if let Some(long) = option.get_long() {
-                let takes = option.get_action().takes_values();
-                assert_eq!(*values.entry(long.to_owned()).or_insert(takes), takes, "--{long}");
+        for option in PROGRAM.commands.iter().flat_map(|command| command.all()) {
+            if let Some(long) = option.long() {
+                let takes = option.is_option();
+                assert_eq!(*values.entry(long).or_insert(takes), takes, "--{long}");
             }
-            let short = option.get_short().map(String::from).unwrap_or_default();
+            let short = option.letter().map(String::from).unwrap_or_default();
             let twin = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(&short));
-            assert!(twin.is_none() || option.get_long() == Some("quiet"), "-{short}");
+            assert!(twin.is_none() || option.has_long("quiet"), "-{short}");
         }
     }
 }

@@ -2,24 +2,25 @@
 
 use std::time::Duration;
 
+use super::failure::Failure;
+use super::line::Given;
 use crate::host::ForeignLock;
 use crate::update::contention::{Contention, InUse};
 
 /// Switches of every command that changes a target.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct ContentionArgs {
-    /// How long to wait for another run to end, and for files that are in use
-    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     wait: u16,
-    /// How long to wait for a service to stop or to start
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     service_wait: u16,
-    /// Take the target from a run of another machine that is known to be dead
-    #[arg(long)]
     break_lock: bool,
 }
 
 impl ContentionArgs {
+    pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
+        let (wait, service_wait) = (given.required_number("wait")?, given.required_number("service-wait")?);
+        Ok(Self { wait, service_wait, break_lock: given.is_set("break-lock") })
+    }
+
     /// Returns what they mean for a run that does this about files in use.
     pub(super) fn contention(&self, in_use: InUse) -> Contention {
         Contention {

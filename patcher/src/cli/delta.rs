@@ -4,35 +4,36 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::Done;
 use super::console::Console;
 use super::failure::Failure;
-use super::{Done, OutputArgs};
+use super::line::Given;
 use crate::bundle::manifest::MAX_MEMBER;
 use crate::delta::Codec;
 use crate::digest::Digest;
 use crate::exit::ExitCode;
 use crate::host::{Attributes, Disk, Files, Host, Machine};
 
-/// Makes a new file from an old one and a delta
-///
-/// Takes what `qfe-builder delta` and the stock `bsdiff` make. Never replaces a file.
-///
-/// JSON: command, outcome ("done"), code, codec, size, sha256.
-#[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  qfe-patcher delta Ccm.dll Ccm.bsdiff --output New\\Ccm.dll")]
+/// The arguments of `delta`.
+#[derive(Debug)]
 pub(super) struct DeltaArgs {
-    /// The old file
     old: PathBuf,
-    /// The delta
     patch: PathBuf,
-    /// The new file
-    #[arg(long, short, value_name = "NEW")]
     output: PathBuf,
-    #[command(flatten)]
-    pub(super) output_args: OutputArgs,
 }
 
-pub(super) fn run(args: &DeltaArgs, console: &Console) -> Result<Done, Failure> {
+impl DeltaArgs {
+    pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
+        Ok(Self {
+            old: given.required_path("old")?,
+            patch: given.required_path("patch")?,
+            output: given.required_path("output")?,
+        })
+    }
+}
+
+pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
+    let args = &DeltaArgs::take(&mut given)?;
     let old = Disk.read(&args.old, MAX_MEMBER)?;
     let patch = Disk.read(&args.patch, MAX_MEMBER)?;
     let decode = Codec::detect(&patch).and_then(|codec| Ok((codec, codec.decode(&old, &patch, MAX_MEMBER)?)));

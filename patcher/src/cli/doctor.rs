@@ -7,9 +7,10 @@ use serde_json::json;
 use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::{Failure, finding_json};
+use super::line::Given;
 use super::machine::{MachineArgs, bad_command};
 use super::recover::{Teller, require_rest};
-use super::{Done, OutputArgs, verify};
+use super::{Done, verify};
 use crate::bundle::product::Product;
 use crate::exit::ExitCode;
 use crate::host::{Disk, RegistryAt};
@@ -23,47 +24,38 @@ use crate::update::target::TargetRoot;
 /// The number under which a correction is recorded.
 const ID: &str = "doctor";
 
-/// Explains what keeps updates from being installed on a machine; with --repair, corrects the version it states
-///
-/// Without a bundle it knows Systems Management Server 2.0. What the version should be is told by the files of the target,
-/// or by --assume-build. A correction is recorded like an update: `rollback doctor` puts the old value back.
-///
-/// JSON: command, outcome ("fine", "changed", or "refused" where something is left that keeps updates from being installed),
-/// code, target, role, stated, evidence, correction (key, value, text, why; null if there is none), repaired, findings (each:
-/// kind, subject, found, wanted, remedy), notes.
-#[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  qfe-patcher doctor --target D:\\Sms --registry live --repair")]
+/// The arguments of `doctor`.
+#[derive(Debug)]
 pub(super) struct DoctorArgs {
-    /// A bundle, whose conditions are looked at in place of the built-in ones
-    #[arg(requires = "keys")]
     bundle: Option<PathBuf>,
-    /// The folder that updates are for
-    #[arg(long, value_name = "DIR")]
     target: PathBuf,
-    /// The vendor's public key file, or a folder of them
-    #[arg(long, value_name = "KEYS")]
     keys: Option<PathBuf>,
-    /// The part the target plays; without it, the first that the product has
-    #[arg(long)]
     role: Option<Role>,
-    /// Write the version that the machine should state
-    #[arg(long)]
     repair: bool,
-    /// The build of the product on this machine, in place of what its files tell
-    #[arg(long, value_name = "BUILD")]
     assume_build: Option<u16>,
-    /// i386 or alpha; without it, what the files of the target are for
-    #[arg(long)]
     platform: Option<Platform>,
-    #[command(flatten)]
     machine: MachineArgs,
-    #[command(flatten)]
     contention: ContentionArgs,
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
 }
 
-pub(super) fn run(args: &DoctorArgs, console: &Console) -> Result<Done, Failure> {
+impl DoctorArgs {
+    pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
+        Ok(Self {
+            bundle: given.path("bundle"),
+            target: given.required_path("target")?,
+            keys: given.path("keys"),
+            role: given.value("role")?,
+            repair: given.is_set("repair"),
+            assume_build: given.number("assume-build")?,
+            platform: given.value("platform")?,
+            machine: MachineArgs::take(given)?,
+            contention: ContentionArgs::take(given)?,
+        })
+    }
+}
+
+pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
+    let args = &DoctorArgs::take(&mut given)?;
     let product = match (&args.bundle, &args.keys) {
         (Some(bundle), Some(keys)) => verify::open(bundle, keys)?.manifest().facts_of_product(),
         _ => Product::built_in(),

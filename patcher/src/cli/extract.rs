@@ -7,36 +7,34 @@ use serde_json::json;
 
 use super::console::Console;
 use super::failure::Failure;
-use super::{Done, OutputArgs, verify};
+use super::line::Given;
+use super::{Done, verify};
 use crate::bundle::VerifiedBundle;
 use crate::exit::ExitCode;
 use crate::host::{Attributes, Disk, Files, Host, HostError, Machine};
 use crate::target_path::TargetPath;
 use crate::update::target::TargetRoot;
 
-/// Checks a bundle and writes its members into a folder
-///
-/// Members keep the names that they have in the bundle, such as `i386\Ccm.dll`. No file is ever replaced; where one cannot be
-/// written, those that were are removed again. New files that the bundle holds as deltas only are not among them.
-///
-/// JSON: command, outcome ("done"), code, id, revision, signers, folder, members (paths below the folder), delta_only (how
-/// many new files the bundle holds as deltas only).
-#[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  qfe-patcher extract Q252717.zip --to D:\\Q252717 --keys vendor.pub")]
+/// The arguments of `extract`.
+#[derive(Debug)]
 pub(super) struct ExtractArgs {
-    /// The bundle
     bundle: PathBuf,
-    /// The folder, made if need be; without it, one of the bundle's name in the current folder
-    #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
-    /// The vendor's public key file, or a folder of them
-    #[arg(long, value_name = "KEYS")]
     keys: PathBuf,
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
 }
 
-pub(super) fn run(args: &ExtractArgs, console: &Console) -> Result<Done, Failure> {
+impl ExtractArgs {
+    pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
+        Ok(Self {
+            bundle: given.required_path("bundle")?,
+            to: given.path("to"),
+            keys: given.required_path("keys")?,
+        })
+    }
+}
+
+pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
+    let args = &ExtractArgs::take(&mut given)?;
     let mut bundle = verify::open(&args.bundle, &args.keys)?;
     bundle.check_members()?;
     let manifest = bundle.manifest().clone();

@@ -4,23 +4,17 @@ use std::path::{Component, Path, PathBuf, Prefix};
 use std::str::FromStr;
 
 use super::failure::Failure;
+use super::line::Given;
 use crate::exit::ExitCode;
 use crate::host::{Credentials, InvalidBackend, Machine, RegistryAt, ServicesAt};
 use crate::update::apply::Backends;
 use crate::update::plan::{Control, Services};
 
 /// Switches of every command that stops services or looks at a registry.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct MachineArgs {
-    /// Who stops and starts services: scm (this program, on this machine), rpc:SERVER (on another machine), manual (you, as
-    /// the plan lists), none (they do not run)
-    #[arg(long, value_name = "WHO")]
     services: Option<ServicesWord>,
-    /// Where the registry is: live (this machine's), rpc:SERVER, an export (FILE.reg) or hive file, none
-    #[arg(long, value_name = "WHERE")]
     registry: Option<RegistryAt>,
-    /// A file with username, password and domain for rpc:SERVER, as `smbclient -A` takes it
-    #[arg(long, value_name = "FILE")]
     credentials: Option<PathBuf>,
 }
 
@@ -50,6 +44,11 @@ pub(super) struct Reach {
 }
 
 impl MachineArgs {
+    pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
+        let (services, registry) = (given.value("services")?, given.value("registry")?);
+        Ok(Self { services, registry, credentials: given.path("credentials") })
+    }
+
     /// Decides how the machine is reached: as the switches say, else as a run remembers it, else as it can be without a
     /// word, on a folder of this machine where it is a Windows. None stands for a switch that has to be given.
     pub(super) fn reach(

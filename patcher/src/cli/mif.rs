@@ -23,6 +23,7 @@ use serde_json::Value;
 
 use super::console::Console;
 use super::failure::Failure;
+use super::line::Given;
 use super::{Done, verify};
 use crate::exit::ExitCode;
 use crate::host::Disk;
@@ -32,11 +33,15 @@ use crate::update::state;
 use crate::update::target::TargetRoot;
 
 /// The switch of every command whose end SMS may want to know.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct MifArgs {
-    /// Write there (FILE.mif) how the run ended as a status MIF, which SMS reads in place of the exit code
-    #[arg(long, value_name = "FILE")]
     mif: Option<PathBuf>,
+}
+
+impl MifArgs {
+    pub(super) fn take(given: &mut Given) -> Self {
+        Self { mif: given.path("mif") }
+    }
 }
 
 /// The update that a status is about; empty where it is not known.

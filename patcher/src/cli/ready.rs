@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::console::Console;
 use super::failure::Failure;
+use super::line::Given;
 use super::machine::bad_command;
-use super::{Done, OutputArgs, verify};
+use super::{Done, verify};
 use crate::bundle::manifest::Manifest;
 use crate::bundle::product::{Product, ReadySet};
 use crate::exit::ExitCode;
@@ -16,39 +17,30 @@ use crate::name::UpdateId;
 use crate::update::ready::{Presence, TargetReadiness, Waited, look};
 use crate::update::target::TargetRoot;
 
-/// Tells whether targets have the updates that a next step needs, every file looked at again
-///
-/// Without a bundle it knows the sets of Systems Management Server 2.0: sp2, what every site needs before any goes to
-/// Service Pack 2. Ends with 0 if every target is ready and every logon point that was named was refreshed since.
-///
-/// JSON: command, outcome ("ready" or "not-ready"), code, set, title, targets (each: target, build, ready, updates (each: id,
-/// state: "installed", "superseded", "damaged" or "missing", at, by, files)), logon_points (each: folder, file, written,
-/// refreshed), remains (what to wait for; null if nothing).
-#[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Example:\n  qfe-patcher ready sp2 --target D:\\Sms --target \\\\SITE2\\Sms --logon-point \\\\DC1\\SMSLOGON"
-)]
+/// The arguments of `ready`.
+#[derive(Debug)]
 pub(super) struct ReadyArgs {
-    /// The set: sp2, or one that the bundle defines
     set: String,
-    /// A site server's folder; may be given often
-    #[arg(long, value_name = "DIR", required = true, num_args = 1..)]
     target: Vec<PathBuf>,
-    /// A folder whose files the product writes anew once the updates are installed; may be given often
-    #[arg(long, value_name = "DIR", num_args = 1..)]
     logon_point: Vec<PathBuf>,
-    /// A bundle: its sets are used in place of the built-in ones, and its files are known where another program put them
-    /// there; may be given often
-    #[arg(long, value_name = "FILE", requires = "keys", num_args = 1..)]
     bundle: Vec<PathBuf>,
-    /// The vendor's public key file, or a folder of them
-    #[arg(long, value_name = "KEYS")]
     keys: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
 }
 
-pub(super) fn run(args: &ReadyArgs, console: &Console) -> Result<Done, Failure> {
+impl ReadyArgs {
+    pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
+        Ok(Self {
+            set: given.required_text("set")?,
+            target: given.paths("target"),
+            logon_point: given.paths("logon-point"),
+            bundle: given.paths("bundle"),
+            keys: given.path("keys"),
+        })
+    }
+}
+
+pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
+    let args = &ReadyArgs::take(&mut given)?;
     let bundles = match &args.keys {
         Some(keys) => {
             let manifest = |bundle| Ok(verify::open(bundle, keys)?.manifest().clone());

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::Done;
 use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::Failure;
+use super::line::Given;
 use super::machine::MachineArgs;
-use super::{Done, OutputArgs};
 use crate::exit::ExitCode;
 use crate::host::{Disk, Machine};
 use crate::update::contention::{Contention, InUse};
@@ -16,22 +17,22 @@ use crate::update::recover::{Recovered, Remedy, interrupted, recover};
 use crate::update::target::TargetRoot;
 use crate::update::{Event, Observer, UpdateError, state};
 
-/// Finishes or undoes a run that was interrupted (apply does it by itself)
-///
-/// JSON: command, outcome ("changed" or "already-current"), code, target, recovered (each: id, run, found, did: "discarded",
-/// "rolled-back", "completed" or "completed-after-restart").
-#[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  qfe-patcher recover --target D:\\Sms")]
+/// The arguments of `recover`.
+#[derive(Debug)]
 pub(super) struct RecoverArgs {
-    /// The folder that was being updated
-    #[arg(long, value_name = "DIR")]
     target: PathBuf,
-    #[command(flatten)]
     contention: ContentionArgs,
-    #[command(flatten)]
     machine: MachineArgs,
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
+}
+
+impl RecoverArgs {
+    pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
+        Ok(Self {
+            target: given.required_path("target")?,
+            contention: ContentionArgs::take(given)?,
+            machine: MachineArgs::take(given)?,
+        })
+    }
 }
 
 /// Tells people of events.
@@ -43,7 +44,8 @@ impl Observer for Teller<'_> {
     }
 }
 
-pub(super) fn run(args: &RecoverArgs, console: &Console) -> Result<Done, Failure> {
+pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
+    let args = &RecoverArgs::take(&mut given)?;
     let target = TargetRoot::open(&Disk, &args.target)?;
     let contention = args.contention.contention(InUse::Refuse);
     let recovered = recover_interrupted(&args.machine, target, &contention, &mut Teller(console))?;

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::Done;
 use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::Failure;
+use super::line::Given;
 use super::machine::MachineArgs;
-use super::mif::MifArgs;
+use super::mif::{self, MifArgs};
 use super::recover::{Teller, recover_interrupted, recovered_json, require_rest};
-use super::{Done, OutputArgs};
 use crate::exit::ExitCode;
 use crate::host::Disk;
 use crate::name::UpdateId;
@@ -21,34 +22,37 @@ use crate::update::rollback;
 use crate::update::state::Run;
 use crate::update::target::TargetRoot;
 
-/// Takes an installed update back: every file as it was before, from the backup
-///
-/// Updates are taken back in reverse order of installing. The backup is kept.
-///
-/// JSON: command, outcome ("changed", or of a dry run "would-change"), code, id, target, dry_run, recovered,
-/// files (each: path, installed_sha256, original_sha256; the latter null for a file that is removed).
-#[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  qfe-patcher rollback --target D:\\Sms Q252717")]
+/// The arguments of `rollback`.
+#[derive(Debug)]
 pub(super) struct RollbackArgs {
-    /// The update; without it, the one installed last
-    pub(super) id: Option<UpdateId>,
-    /// The folder that was updated
-    #[arg(long, value_name = "DIR")]
-    pub(super) target: PathBuf,
-    /// Show what would be done, and change nothing
-    #[arg(long)]
+    id: Option<UpdateId>,
+    target: PathBuf,
     dry_run: bool,
-    #[command(flatten)]
-    pub(super) mif: MifArgs,
-    #[command(flatten)]
+    mif: MifArgs,
     contention: ContentionArgs,
-    #[command(flatten)]
     machine: MachineArgs,
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
 }
 
-pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Done, Failure> {
+impl RollbackArgs {
+    pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
+        Ok(Self {
+            id: given.value("id")?,
+            target: given.required_path("target")?,
+            dry_run: given.is_set("dry-run"),
+            mif: MifArgs::take(given),
+            contention: ContentionArgs::take(given)?,
+            machine: MachineArgs::take(given)?,
+        })
+    }
+}
+
+pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
+    let args = RollbackArgs::take(&mut given)?;
+    let subject = || mif::Subject::of_target(&args.target, args.id.as_ref());
+    mif::reported(&args.mif, subject, console, || roll_back(&args, console))
+}
+
+fn roll_back(args: &RollbackArgs, console: &Console) -> Result<Done, Failure> {
     let target = TargetRoot::open(&Disk, &args.target)?;
     if args.dry_run {
         require_rest(target)?;

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::console::Console;
 use super::failure::Failure;
+use super::line::Given;
 use super::machine::bad_command;
-use super::{Done, OutputArgs, verify};
+use super::{Done, verify};
 use crate::digest::Digest;
 use crate::exit::ExitCode;
 use crate::host::{Attributes, Disk, Files, Host, HostError, Kind, Machine};
@@ -21,30 +22,26 @@ use crate::update::target::TargetRoot;
 /// Largest program or bundle that is copied.
 const MAX_COPY: u64 = 4 << 30;
 
-/// Puts bundle, patcher and receipt of an updated site server onto a disk or share, for the remote machines
-///
-/// The receipt stands beside the bundle under a name by which `apply` finds it as proof that the site server was updated.
-///
-/// JSON: command, outcome ("changed"), code, id, target, to, files.
-#[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  qfe-patcher stage --target D:\\Sms --to \\\\FILES\\Q252717")]
+/// The arguments of `stage`.
+#[derive(Debug)]
 pub(super) struct StageArgs {
-    /// The update; without it, the one installed last
     id: Option<UpdateId>,
-    /// The folder that was updated
-    #[arg(long, value_name = "DIR")]
     target: PathBuf,
-    /// The folder on the disk or share; it is made if it is missing
-    #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// The bundle, where it is not any more where it was applied from
-    #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
-    /// Another patcher to copy, say for another system; may be given often
-    #[arg(long, value_name = "FILE")]
     patcher: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
+}
+
+impl StageArgs {
+    pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
+        Ok(Self {
+            id: given.value("id")?,
+            target: given.required_path("target")?,
+            to: given.required_path("to")?,
+            bundle: given.path("bundle"),
+            patcher: given.paths("patcher"),
+        })
+    }
 }
 
 /// Returns where the receipt of an update stands that was staged with this bundle.
@@ -52,7 +49,8 @@ pub(super) fn receipt_beside(bundle: &Path, id: &UpdateId) -> PathBuf {
     bundle.with_file_name(format!("{id}.{RECEIPT_NAME}"))
 }
 
-pub(super) fn run(args: &StageArgs, console: &Console) -> Result<Done, Failure> {
+pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
+    let args = &StageArgs::take(&mut given)?;
     let target = TargetRoot::open(&Disk, &args.target)?;
     let updates = status(&Disk, target)?;
     let update = chosen(args, &updates)?;

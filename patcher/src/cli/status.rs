@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::Done;
 use super::console::Console;
 use super::failure::Failure;
-use super::{Done, OutputArgs};
+use super::line::Given;
 use crate::exit::ExitCode;
 use crate::host::Disk;
 use crate::name::UpdateId;
@@ -14,23 +15,20 @@ use crate::update::status::{FileStatus, UpdateStatus, status};
 use crate::update::target::TargetRoot;
 use crate::version::FileVersion;
 
-/// Shows which updates are installed, with every file hashed again from the disk
-///
-/// JSON: command, outcome ("done"), code, target, updates (each: id, state: "installed", "rolled-back", "interrupted" or
-/// "awaits-restart", superseded_by, revision, title, role, platform, sequence, applied_at, assumed_build, files (each: path,
-/// state: "as-installed", "replaced-by-later", "changed", "newer", "old" or "missing", replaced_by, installed_version,
-/// installed_sha256, found_version, found_sha256)).
-#[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  qfe-patcher status --target D:\\Sms")]
+/// The arguments of `status`.
+#[derive(Debug)]
 pub(super) struct StatusArgs {
-    /// The folder
-    #[arg(long, value_name = "DIR")]
     target: PathBuf,
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
 }
 
-pub(super) fn run(args: &StatusArgs, console: &Console) -> Result<Done, Failure> {
+impl StatusArgs {
+    pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
+        Ok(Self { target: given.required_path("target")? })
+    }
+}
+
+pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
+    let args = &StatusArgs::take(&mut given)?;
     let target = TargetRoot::open(&Disk, &args.target)?;
     let updates = status(&Disk, target)?;
     if updates.is_empty() {

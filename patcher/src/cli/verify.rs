@@ -7,29 +7,30 @@ use serde_json::json;
 
 use super::console::Console;
 use super::failure::Failure;
-use super::{Done, OutputArgs, keys};
+use super::line::Given;
+use super::{Done, keys};
 use crate::bundle::manifest::MAX_MEMBER;
 use crate::bundle::{Bundle, VerifiedBundle};
 use crate::digest::Digest;
 use crate::exit::ExitCode;
 use crate::host::{Disk, Files, Kind};
 
-/// Checks a bundle: signatures, the digest of every member, and every delta whose old file is at hand
-///
-/// JSON: command, outcome ("verified"), code, id, revision, signers, manifest_sha256, members, deltas, deltas_decoded.
-#[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  qfe-patcher verify Q252717.zip --keys vendor.pub --baseline D:\\Old")]
+/// The arguments of `verify`.
+#[derive(Debug)]
 pub(super) struct VerifyArgs {
-    /// The bundle
     bundle: PathBuf,
-    /// The vendor's public key file, or a folder of them
-    #[arg(long, value_name = "KEYS")]
     keys: PathBuf,
-    /// A folder with old files (searched with its subfolders): deltas from them are decoded; may be given often
-    #[arg(long, value_name = "DIR")]
     baseline: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
+}
+
+impl VerifyArgs {
+    pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
+        Ok(Self {
+            bundle: given.required_path("bundle")?,
+            keys: given.required_path("keys")?,
+            baseline: given.paths("baseline"),
+        })
+    }
 }
 
 /// Opens a bundle file and believes it by the keys.
@@ -50,7 +51,8 @@ pub(super) fn open_file(path: &Path) -> Result<Bundle, Failure> {
     Ok(Bundle::open(std::io::BufReader::new(file))?)
 }
 
-pub(super) fn run(args: &VerifyArgs, console: &Console) -> Result<Done, Failure> {
+pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
+    let args = &VerifyArgs::take(&mut given)?;
     let mut bundle = open(&args.bundle, &args.keys)?;
     bundle.check_members()?;
     let mut old_files = Vec::new();
