@@ -23,7 +23,7 @@ pub const MAX_MEMBERS: usize = 10_000;
 /// The kinds of container; the builder's writers match on the same enum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContainerKind {
-    /// A zip archive (PKWARE APPNOTE), stored or deflated members.
+    /// A zip archive (PKWARE APPNOTE), stored or deflated members, alone or behind a program.
     Zip,
     /// A cabinet (Microsoft Cabinet Format), stored, MSZIP or LZX folders.
     Cab,
@@ -45,7 +45,9 @@ pub enum ContainerError {
     #[error("the bundle cannot be read")]
     Read(#[source] std::io::Error),
     /// The first bytes are those of no known container.
-    #[error("the first bytes are {found:02x?}: neither a zip (PK) nor a cabinet (MSCF)")]
+    #[error(
+        "the first bytes are {found:02x?}: neither a zip (PK), alone or behind a program (MZ), nor a cabinet (MSCF)"
+    )]
     UnknownKind {
         /// The first four bytes, or fewer.
         found: Vec<u8>,
@@ -132,7 +134,8 @@ impl Container {
         source.by_ref().take(4).read_to_end(&mut magic).map_err(ContainerError::Read)?;
         source.seek(SeekFrom::Start(0)).map_err(ContainerError::Read)?;
         let (backend, names) = match magic.as_slice() {
-            [b'P', b'K', ..] => zip::open(Box::new(source)).map(|(zip, names)| (Backend::Zip(zip), names)),
+            [b'P', b'K', ..] => open_zip(source, zip::Before::Nothing),
+            [b'M', b'Z', ..] => open_zip(source, zip::Before::Program),
             b"MSCF" => cab::open(Box::new(source)).map(|(cab, names)| (Backend::Cab(cab), names)),
             _ => Err(ContainerError::UnknownKind { found: magic }),
         }?;
@@ -165,6 +168,13 @@ impl Container {
             Backend::Cab(cab) => cab.read(index, name, limit),
         }
     }
+}
+
+fn open_zip(
+    source: impl Source + 'static,
+    before: zip::Before,
+) -> Result<(Backend, Vec<String>), ContainerError> {
+    zip::open(Box::new(source), before).map(|(zip, names)| (Backend::Zip(zip), names))
 }
 
 /// Refuses a directory of too many members.

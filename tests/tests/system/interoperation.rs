@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use qfe_patcher::bundle::container::Container;
 use qfe_tests::args;
 use qfe_tests::programs::{builder, has_tool, patcher, tool};
 use qfe_tests::samples::{Server, workshop};
@@ -76,6 +77,50 @@ fn a_bundle_repacked_by_zip_or_gcab_is_still_good() {
     tool("gcab", folder.path(), args!["-c", "-z", &cab].into_iter().chain(files.iter().map(Into::into)));
     for bundle in [zip, cab] {
         patcher(args!["verify", bundle, "--keys", workshop().public_key()]).succeeds();
+    }
+}
+
+/// Positions, descriptors, zip64 and extra fields as other programs write them.
+#[test]
+fn archives_of_other_programs_are_read_and_behind_a_program_too() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("i386")).unwrap();
+    let members = [("i386/long.dll", vec![7; 300_000]), ("short.ini", b"x".to_vec()), ("empty", Vec::new())];
+    for (name, bytes) in &members {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    fs::write(folder.path().join("program.exe"), b"MZ and more").unwrap();
+    let zip = "zip -q -D -r z.zip i386 short.ini empty";
+    for (needed, script) in [
+        ("zip", zip.to_owned()),
+        ("zip", "zip -q -0 -D -X -r z.zip i386 short.ini empty".to_owned()),
+        ("zip", "zip -q -fz -D -r z.zip i386 short.ini empty".to_owned()),
+        ("zip", "zip -q -D -r - i386 short.ini empty | cat >z.zip".to_owned()),
+        ("zip", format!("{zip} && cat program.exe z.zip >behind && mv behind z.zip")),
+        ("zip", format!("{zip} && cat program.exe z.zip >behind && mv behind z.zip && zip -q -A z.zip")),
+        ("7z", "7z a -tzip z.zip i386/long.dll short.ini empty >7z.log".to_owned()),
+        ("7z", "7z a -tzip -mx9 -mtc=on z.zip i386/long.dll short.ini empty >7z.log".to_owned()),
+        ("python3", "python3 -m zipfile -c z.zip i386/long.dll short.ini empty && test -f z.zip".to_owned()),
+        (
+            "python3",
+            "python3 -c 'import sys, zipfile; z = zipfile.ZipFile(sys.stdout.buffer, \"w\", 8); [z.write(name) for name in \
+             [\"i386/long.dll\", \"short.ini\", \"empty\"]]; z.close()' | cat >z.zip"
+                .to_owned(),
+        ),
+    ] {
+        if !has_tool(needed) {
+            continue;
+        }
+        drop(fs::remove_file(folder.path().join("z.zip")));
+        tool("sh", folder.path(), args!["-e", "-c", &script]);
+        let archive = fs::File::open(folder.path().join("z.zip")).unwrap();
+        let mut container = Container::open(archive).unwrap_or_else(|error| panic!("{script}: {error:?}"));
+        for (name, bytes) in &members {
+            // Python's own command leaves folders away.
+            let name = if container.contains(&name.parse().unwrap()) { name } else { name.rsplit('/').next().unwrap() };
+            assert!(container.read(&name.parse().unwrap(), 1 << 20).unwrap() == *bytes, "{script}: {name}");
+        }
+        assert_eq!(container.members().count(), members.len(), "{script}");
     }
 }
 
