@@ -7,7 +7,7 @@
 //! - [`host`]: the ports through which every effect passes, and their backends.
 //! - [`bundle`]: container, signature, manifest: bytes in, verified values out.
 //! - [`delta`]: decoders of deltas, pure.
-//! - [`chain`], [`digest`], [`exit`], [`image`], [`name`], [`platform`], [`registry`], [`target_path`], [`timestamp`], [`version`]: small values all of them share.
+//! - [`chain`], [`digest`], [`exit`], [`image`], [`json`], [`name`], [`platform`], [`registry`], [`target_path`], [`timestamp`], [`version`]: small values all of them share.
 //!
 //! The formats are described in FORMAT.md, beside this crate's manifest.
 
@@ -19,6 +19,7 @@ pub mod digest;
 pub mod exit;
 pub mod host;
 pub mod image;
+pub mod json;
 pub mod name;
 pub mod platform;
 pub mod registry;

@@ -13,6 +13,7 @@ use super::keyring::TrustError;
 use super::product::{Gate, Level, ManualStep, Product, ReadySet, Registration, RoleEntry};
 use crate::delta::Codec;
 use crate::digest::Digest;
+use crate::json::{FromJson, Json, JsonError, name_from_json, object_from_json};
 use crate::name::{Role, UpdateId};
 use crate::platform::Platform;
 use crate::target_path::TargetPath;
@@ -30,8 +31,7 @@ const GATES: [&str; 4] = ["registry-build", "registry-one-of", "registry-machine
 pub const FORMAT: u32 = 1;
 
 /// What a bundle holds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Manifest {
     /// Version of the format: 1.
     pub format: u32,
@@ -71,9 +71,29 @@ pub struct Manifest {
     pub members: Vec<MemberEntry>,
 }
 
+object_from_json!(Manifest {
+    format,
+    id,
+    title,
+    revision,
+    product,
+    builds,
+    requires,
+    supersedes,
+    log,
+    registration,
+    levels,
+    gates,
+    roles,
+    readiness,
+    manual,
+    files,
+    deltas,
+    members
+});
+
 /// A new file of one platform.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FileEntry {
     /// The platform it is for.
     pub platform: Platform,
@@ -97,9 +117,21 @@ pub struct FileEntry {
     pub baselines: Vec<BaselineEntry>,
 }
 
+object_from_json!(FileEntry {
+    platform,
+    name,
+    size,
+    sha256,
+    version,
+    time_stamp,
+    member,
+    register,
+    install,
+    baselines
+});
+
 /// Where a file goes in one role.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InstallEntry {
     /// The role.
     pub role: Role,
@@ -108,6 +140,8 @@ pub struct InstallEntry {
     /// The file below the target.
     pub to: TargetPath,
 }
+
+object_from_json!(InstallEntry { role, verb, to });
 
 /// What is done with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,9 +153,10 @@ pub enum Verb {
     AddFile,
 }
 
+name_from_json!(Verb);
+
 /// A known old state of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BaselineEntry {
     /// The name of the state, for people.
     pub name: String,
@@ -133,9 +168,10 @@ pub struct BaselineEntry {
     pub version: Option<FileVersion>,
 }
 
+object_from_json!(BaselineEntry { name, size, sha256, version });
+
 /// A delta from an old file to a new one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeltaEntry {
     /// Digest of the old file.
     pub old: Digest,
@@ -147,9 +183,10 @@ pub struct DeltaEntry {
     pub member: TargetPath,
 }
 
+object_from_json!(DeltaEntry { old, new, codec, member });
+
 /// A member of the container.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MemberEntry {
     /// Its name.
     pub name: TargetPath,
@@ -158,6 +195,8 @@ pub struct MemberEntry {
     /// Its digest, unpacked.
     pub sha256: Digest,
 }
+
+object_from_json!(MemberEntry { name, size, sha256 });
 
 /// Why a manifest is refused.
 #[derive(Debug, thiserror::Error)]
@@ -181,7 +220,7 @@ pub enum ManifestError {
     },
     /// It is no manifest.
     #[error("the manifest does not have the form of one")]
-    Form(#[from] serde_json::Error),
+    Form(#[from] JsonError),
     /// It contradicts itself.
     #[error("the manifest contradicts itself: {0}")]
     Contradiction(String),
@@ -190,10 +229,9 @@ pub enum ManifestError {
 impl Manifest {
     /// Parses and checks the bytes of `manifest.json`.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let raw: serde_json::Value = serde_json::from_slice(bytes)?;
+        let raw = Json::parse(bytes)?;
         check_words(&raw)?;
-        // From the bytes again, since a `Value` hides keys that stand there twice.
-        let manifest: Self = serde_json::from_slice(bytes)?;
+        let manifest: Self = Self::from_json(&raw)?;
         manifest.check()?;
         Ok(manifest)
     }
@@ -341,23 +379,21 @@ fn contradiction<T>(what: String) -> Result<T, ManifestError> {
 }
 
 /// Refuses formats, verbs, gates and codecs of newer programs by name, before the form is looked at.
-fn check_words(raw: &serde_json::Value) -> Result<(), ManifestError> {
-    if let Some(found) = raw.get("format").and_then(serde_json::Value::as_u64)
-        && found != u64::from(FORMAT)
+fn check_words(raw: &Json) -> Result<(), ManifestError> {
+    if let Some(Json::Number(found)) = raw.at("format")
+        && *found != u64::from(FORMAT)
     {
-        return Err(ManifestError::OtherFormat { found });
+        return Err(ManifestError::OtherFormat { found: *found });
     }
-    let list = |value: &serde_json::Value, key: &str| {
-        value.get(key).and_then(serde_json::Value::as_array).cloned().unwrap_or_default()
-    };
-    let installs = list(raw, "files").iter().flat_map(|file| list(file, "install")).collect::<Vec<_>>();
-    let places: [(&str, &str, Vec<serde_json::Value>, &[&str]); 3] = [
-        ("gate", "gate", list(raw, "gates"), &GATES),
-        ("verb", "verb", installs, &["replace-file", "add-file"]),
-        ("codec", "codec", list(raw, "deltas"), &Codec::ALL.map(Codec::name)),
+    let list = |value: &'_ Json, key| value.at(key).map(Json::elements).unwrap_or_default().to_vec();
+    let installs = list(raw, "files").iter().flat_map(|file| list(file, "install")).collect();
+    let places: [(&str, Vec<Json>, &[&str]); 3] = [
+        ("gate", list(raw, "gates"), &GATES),
+        ("verb", installs, &["replace-file", "add-file"]),
+        ("codec", list(raw, "deltas"), &Codec::ALL.map(Codec::name)),
     ];
-    for (kind, key, values, known) in places {
-        for word in values.iter().filter_map(|value| value.get(key)?.as_str()) {
+    for (kind, values, known) in &places {
+        for word in values.iter().filter_map(|value| value.at(kind)?.as_text()) {
             if !known.contains(&word) {
                 return Err(ManifestError::UnknownWord { kind, word: word.chars().take(40).collect() });
             }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::{self, FromJson, Json, JsonError, name_from_json, object_from_json};
 use crate::name::{Role, UpdateId};
 use crate::registry::RegistryKey;
 use crate::target_path::{TargetPath, UnsafePath};
@@ -31,13 +32,15 @@ pub struct Product {
     pub readiness: Vec<ReadySet>,
 }
 
+object_from_json!(Product { product, log, levels, gates, roles, readiness });
+
 impl Product {
     /// Returns the built-in facts: those of Systems Management Server 2.0.
     ///
     /// # Panics
     /// Where they have not the form of such facts, which a test rules out.
     pub fn built_in() -> Self {
-        serde_json::from_str(BUILT_IN).expect("the built-in facts are written by the builder")
+        json::read(BUILT_IN.as_bytes()).expect("the built-in facts are written by the builder")
     }
 
     /// Returns where the log of a run is kept below the target.
@@ -79,9 +82,11 @@ pub struct Level {
     pub version: Option<String>,
 }
 
+object_from_json!(Level { build, from, name, version });
+
 /// A condition on the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "gate", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "gate", rename_all = "kebab-case", try_from = "GateFields")]
 pub enum Gate {
     /// The build (third number) of a version held by a registry value is one of the manifest's `builds`, if it has any.
     RegistryBuild {
@@ -137,6 +142,97 @@ pub enum Gate {
     },
 }
 
+/// The fields of every gate, of which each has its own.
+///
+/// Read so, because serde reads a tagged enum through a tree of its own, and twice over.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GateFields {
+    gate: GateKind,
+    key: RegistryKey,
+    value: String,
+    remedy: String,
+    roles: Option<Vec<Role>>,
+    one_of: Option<Vec<String>>,
+    own_key: Option<RegistryKey>,
+    own_value: Option<String>,
+    here: Option<Vec<Role>>,
+    elsewhere: Option<Vec<Role>>,
+}
+
+object_from_json!(GateFields {
+    gate,
+    key,
+    value,
+    remedy,
+    roles,
+    one_of,
+    own_key,
+    own_value,
+    here,
+    elsewhere
+});
+
+/// The kinds of gates.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum GateKind {
+    RegistryBuild,
+    RegistryOneOf,
+    RegistryMachine,
+    PendingRenames,
+}
+
+name_from_json!(GateKind, Moment);
+
+impl FromJson for Gate {
+    fn from_json(json: &Json) -> Result<Self, JsonError> {
+        Self::try_from(GateFields::from_json(json)?).map_err(|what| JsonError::new("", what))
+    }
+}
+
+impl TryFrom<GateFields> for Gate {
+    type Error = String;
+
+    fn try_from(fields: GateFields) -> Result<Self, String> {
+        let GateFields { gate, key, value, remedy, roles, one_of, own_key, own_value, here, elsewhere } =
+            fields;
+        let of_machine = (own_key, own_value, here, elsewhere);
+        match (gate, roles, one_of, of_machine) {
+            (GateKind::RegistryBuild, Some(roles), None, (None, None, None, None)) => {
+                Ok(Self::RegistryBuild { key, value, roles, remedy })
+            }
+            (GateKind::RegistryOneOf, Some(roles), Some(one_of), (None, None, None, None)) => {
+                Ok(Self::RegistryOneOf { key, value, roles, one_of, remedy })
+            }
+            (
+                GateKind::RegistryMachine,
+                None,
+                None,
+                (Some(own_key), Some(own_value), Some(here), Some(elsewhere)),
+            ) => Ok(Self::RegistryMachine { key, value, own_key, own_value, here, elsewhere, remedy }),
+            (GateKind::PendingRenames, Some(roles), None, (None, None, None, None)) => {
+                Ok(Self::PendingRenames { key, value, roles, remedy })
+            }
+            (kind, ..) => Err(format!(
+                "beside gate, key, value and remedy this gate has {}, and nothing else",
+                kind.fields()
+            )),
+        }
+    }
+}
+
+impl GateKind {
+    /// Names the fields that the gates of a kind have for themselves.
+    fn fields(self) -> &'static str {
+        match self {
+            Self::RegistryBuild | Self::PendingRenames => "roles",
+            Self::RegistryOneOf => "roles and one_of",
+            Self::RegistryMachine => "own_key, own_value, here and elsewhere",
+        }
+    }
+}
+
 impl Gate {
     /// Tells whether the condition is one on this role.
     pub fn is_for(&self, role: &Role) -> bool {
@@ -181,6 +277,8 @@ pub struct RoleEntry {
     pub before: Vec<String>,
 }
 
+object_from_json!(RoleEntry { role, title, usual, lacks, after, services, programs, before });
+
 /// A service that holds the files of a role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,6 +292,8 @@ pub struct ServiceEntry {
     /// Names of the files that it holds; none: any file of the role.
     pub holds: Vec<TargetPath>,
 }
+
+object_from_json!(ServiceEntry { service, optional, prefix, holds });
 
 impl ServiceEntry {
     /// Tells whether this entry means the service of that key name.
@@ -223,6 +323,8 @@ pub struct ReadySet {
     pub wait: Option<Wait>,
 }
 
+object_from_json!(ReadySet { set, title, needs, wait });
+
 /// Updates that machines of a build need.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -232,6 +334,8 @@ pub struct Need {
     /// The updates.
     pub updates: Vec<UpdateId>,
 }
+
+object_from_json!(Need { build, updates });
 
 /// A file that the product writes anew once an update is installed, somewhere else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,6 +349,8 @@ pub struct Wait {
     pub remedy: String,
 }
 
+object_from_json!(Wait { updates, file, remedy });
+
 /// Where an installed update is recorded in the registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -255,6 +361,8 @@ pub struct Registration {
     pub values: Vec<RegistrationValue>,
 }
 
+object_from_json!(Registration { key, values });
+
 /// A value of a registration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -264,6 +372,8 @@ pub struct RegistrationValue {
     /// What it is set to.
     pub text: String,
 }
+
+object_from_json!(RegistrationValue { name, text });
 
 impl Registration {
     /// Returns the key on a machine of this release; none if there can be no such key.
@@ -283,6 +393,8 @@ pub struct ManualStep {
     /// What to do.
     pub text: String,
 }
+
+object_from_json!(ManualStep { when, roles, text });
 
 /// Before or after the files are replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

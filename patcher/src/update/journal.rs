@@ -30,11 +30,12 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::apply::Backends;
 use crate::digest::Digest;
 use crate::host::{RegistryAt, ServiceStart, ServiceState, ServicesAt};
+use crate::json::{Fields, FromJson, Json, JsonError, object_from_json};
 use crate::name::{Role, UpdateId};
 use crate::platform::Platform;
 use crate::registry::{RegistryKey, RegistryValue};
@@ -49,8 +50,8 @@ const CHECK_LEN: usize = 16;
 pub const MAX_JOURNAL: u64 = 64 << 20;
 
 /// One line of a journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "record", rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "record", rename_all = "kebab-case")]
 pub enum Record {
     /// Everything is staged; nothing of the target is touched yet.
     Begin(Box<Begin>),
@@ -85,7 +86,7 @@ pub enum Record {
         /// Why.
         reason: String,
         /// The services that are stopped for it, and what they were. The run's own are meant where there are none.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(skip_serializing_if = "Vec::is_empty")]
         services: Vec<ServiceRecord>,
     },
     /// Everything is as it was before the run.
@@ -100,9 +101,55 @@ pub enum Record {
     },
 }
 
+/// The fields of a record that has a time alone.
+struct At {
+    at: String,
+}
+
+object_from_json!(At { at });
+
+/// The fields of a record of one step.
+struct OfStep {
+    step: usize,
+}
+
+object_from_json!(OfStep { step });
+
+/// The fields of [`Record::Undo`].
+struct UndoFields {
+    at: String,
+    reason: String,
+    services: Vec<ServiceRecord>,
+}
+
+object_from_json!(UndoFields { at, reason } or default { services });
+
+impl Record {
+    /// Takes a record from a line, by its key `record`.
+    fn of(line: Json) -> Result<Self, JsonError> {
+        let (tag, fields) = line.tagged("record")?;
+        let at = || At::from_json(&fields).map(|it| it.at);
+        Ok(match tag.as_str() {
+            "begin" => Self::Begin(Box::new(Begin::from_json(&fields)?)),
+            "intent" => Self::Intent { step: OfStep::from_json(&fields)?.step },
+            "done" => Self::Done { step: OfStep::from_json(&fields)?.step },
+            "unregister" => Fields::of(&fields, &[]).map(|_| Self::Unregister)?,
+            "set-values" => Fields::of(&fields, &[]).map(|_| Self::SetValues)?,
+            "scheduled" => Self::Scheduled { at: at()? },
+            "commit" => Self::Commit { at: at()? },
+            "undo" => {
+                let UndoFields { at, reason, services } = UndoFields::from_json(&fields)?;
+                Self::Undo { at, reason, services }
+            }
+            "rolled-back" => Self::RolledBack { at: at()? },
+            "restarted" => Self::Restarted { at: at()? },
+            _ => return Err(JsonError::unknown("record", &tag)),
+        })
+    }
+}
+
 /// What a run is about to do, complete enough to undo it without its bundle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Begin {
     /// Version of the journal's format: 1.
     pub format: u32,
@@ -133,36 +180,37 @@ pub struct Begin {
     /// The log, below the target.
     pub log: TargetPath,
     /// Updates whose place it takes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub supersedes: Vec<UpdateId>,
     /// The services that hold the files, in the order of stopping.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceRecord>,
     /// Who controls these services; none: nobody.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub services_at: Option<ServicesAt>,
     /// Where the registry is; none: it was not looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub registry_at: Option<RegistryAt>,
     /// The registry values that it sets once every file is replaced.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<ValueRecord>,
     /// What the admin does by hand before, where he was told to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<String>,
     /// What he does afterwards.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
     /// The bundle that it was made from; none: from none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub bundle: Option<PathBuf>,
     /// The files, in the order in which they are replaced.
     pub steps: Vec<StepRecord>,
 }
 
+object_from_json!(Begin { format, patcher, id, revision, title, product, manifest, signers, role, platform, assumed_build, sequence, at, log, services_at, registry_at, bundle, steps } or default { supersedes, services, values, before, after });
+
 /// A file that a run replaces or adds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StepRecord {
     /// The file below the target, as the disk spells it.
     pub to: TargetPath,
@@ -171,9 +219,11 @@ pub struct StepRecord {
     /// What is put there.
     pub new: FileRecord,
     /// Whether it is a COM server that the run registers.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     pub register: bool,
 }
+
+object_from_json!(StepRecord { to, old, new } or default { register });
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_false(value: &bool) -> bool {
@@ -181,8 +231,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// A registry value that a run sets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ValueRecord {
     /// Its key.
     pub key: RegistryKey,
@@ -193,29 +242,31 @@ pub struct ValueRecord {
     /// What it is set to.
     pub new: RegistryValue,
     /// Keys that are made for it, innermost first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub made: Vec<RegistryKey>,
 }
 
+object_from_json!(ValueRecord { key, name, old, new } or default { made });
+
 /// A service that a run stops.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ServiceRecord {
     /// Its key name.
     pub service: String,
     /// What it was before the run.
     pub was: ServiceState,
     /// Whether the system starts it; none in journals of patchers that did not look.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<ServiceStart>,
     /// Services that depend on it and did not rest; each is listed before it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependents: Vec<String>,
 }
 
+object_from_json!(ServiceRecord { service, was, start } or default { dependents });
+
 /// A file's contents as a journal knows them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FileRecord {
     /// Size in bytes.
     pub size: u64,
@@ -224,6 +275,8 @@ pub struct FileRecord {
     /// File version, if it states one.
     pub version: Option<FileVersion>,
 }
+
+object_from_json!(FileRecord { size, sha256, version });
 
 /// Why a journal cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -456,7 +509,8 @@ fn parse(line: &[u8], previous: &str) -> Option<(Option<Record>, String)> {
     if check != check_of(previous, record) {
         return None;
     }
-    Some((serde_json::from_slice(record.as_bytes()).ok(), check.to_owned()))
+    let json = Json::parse(record.as_bytes());
+    Some((json.and_then(Record::of).ok(), check.to_owned()))
 }
 
 /// Tells whether a last line is a whole record and, where its line feed should be, something else with more behind.
@@ -465,12 +519,10 @@ fn parse(line: &[u8], previous: &str) -> Option<(Option<Record>, String)> {
 fn has_lost_its_end(line: &[u8], previous: &str) -> bool {
     // The check and the space behind it, then one JSON value.
     let Some(record) = line.get(CHECK_LEN + 1..) else { return false };
-    let mut values = serde_json::Deserializer::from_slice(record).into_iter::<serde::de::IgnoredAny>();
-    let whole = values.next().is_some_and(|value| value.is_ok());
-    let end = CHECK_LEN + 1 + values.byte_offset();
+    let Ok((_, len)) = Json::parse_first(record) else { return false };
+    let end = CHECK_LEN + 1 + len;
     let behind = line.get(end..).unwrap_or_default();
-    whole
-        && behind.iter().any(|byte| *byte != 0)
+    behind.iter().any(|byte| *byte != 0)
         && line.get(..end).is_some_and(|record| parse(record, previous).is_some())
 }
 

@@ -9,6 +9,7 @@ use super::target::TargetRoot;
 use crate::bundle::manifest::Manifest;
 use crate::bundle::product::RoleEntry;
 use crate::host::Host;
+use crate::json;
 use crate::name::Role;
 
 /// Where the proof is that the machines which come first were updated.
@@ -49,7 +50,7 @@ pub(super) fn look(
         Proof::Nowhere => Ok(Proven::Missing),
         Proof::Receipt(path) => {
             let bytes = host.read(path, MAX_RECEIPT)?;
-            Ok(match serde_json::from_slice::<Receipt>(&bytes) {
+            Ok(match json::read::<Receipt>(&bytes) {
                 Ok(receipt) => judge(manifest, role, &receipt),
                 Err(error) => Proven::No(format!("{}, which is no receipt ({error})", path.display())),
             })

@@ -3,10 +3,11 @@
 //! Made from the journals of the committed runs, so it can be lost and made again. A remote role's
 //! apply takes a site server's receipt as proof of the order of updates.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::journal::{Begin, StepRecord};
 use crate::digest::Digest;
+use crate::json::object_from_json;
 use crate::name::{Role, UpdateId};
 use crate::platform::Platform;
 
@@ -16,8 +17,7 @@ pub const FORMAT: u32 = 1;
 pub const MAX_RECEIPT: u64 = 16 << 20;
 
 /// What is installed in a target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Receipt {
     /// Version of the receipt's format: 1.
     pub format: u32,
@@ -44,6 +44,21 @@ pub struct Receipt {
     /// The files, old and new.
     pub files: Vec<StepRecord>,
 }
+
+object_from_json!(Receipt {
+    format,
+    id,
+    revision,
+    title,
+    product,
+    role,
+    platform,
+    installed_at,
+    manifest_sha256,
+    signers,
+    assumed_build,
+    files
+});
 
 impl Receipt {
     /// Makes the receipt by the newest committed run and the files of all of them.

@@ -1,0 +1,136 @@
+//! JSON as our formats have it (RFC 8259), read strictly.
+//!
+//! A text is first parsed into a tree, [`Json`], then taken from the tree into values. More is refused than by other readers,
+//! so that no two can see different things in one text: a key that stands twice in an object. Nesting and numbers are bounded. A refusal says where: at which byte of the text, or at which key.
+//!
+//! A key that is missing or unknown is refused, unless a definition says otherwise ([`FromJson`]). Not its business: writing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+mod ours;
+mod parse;
+mod value;
+
+pub use value::{Fields, FromJson};
+pub(crate) use value::{name_from_json, object_from_json};
+
+/// A parsed text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Json {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number from 0.
+    Number(u64),
+    /// Any other number: no value of ours is one.
+    OtherNumber,
+    /// A string.
+    Text(String),
+    /// An array.
+    List(Vec<Json>),
+    /// An object.
+    Object(BTreeMap<String, Json>),
+}
+
+/// What is wrong with a text, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct JsonError {
+    /// The byte of the text, or the keys that lead there; empty: the whole.
+    place: String,
+    what: String,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.place.is_empty() {
+            f.write_str(&self.what)
+        } else {
+            write!(f, "{}: {}", self.place, self.what)
+        }
+    }
+}
+
+impl JsonError {
+    /// Makes the error of a value at these keys.
+    pub fn new(place: &str, what: impl Into<String>) -> Self {
+        Self { place: place.to_owned(), what: what.into() }
+    }
+
+    /// Makes the error of a word that is not known at a key.
+    pub fn unknown(key: &str, word: &str) -> Self {
+        Self::new(key, format!("{word:?} is not known"))
+    }
+}
+
+/// Reads a value from a text that holds nothing else.
+pub fn read<T: FromJson>(text: &[u8]) -> Result<T, JsonError> {
+    T::from_json(&Json::parse(text)?)
+}
+
+impl Json {
+    /// Parses a text that holds one value and nothing else but white space.
+    pub fn parse(text: &[u8]) -> Result<Self, JsonError> {
+        let (json, end) = Self::parse_first(text)?;
+        let rest = text.get(end..).unwrap_or_default();
+        match rest.iter().position(|byte| !parse::is_space(*byte)) {
+            None => Ok(json),
+            Some(at) => Err(parse::error(end + at, "the end is wanted".to_owned())),
+        }
+    }
+
+    /// Parses the value with which a text begins, and returns also where it ends.
+    pub fn parse_first(text: &[u8]) -> Result<(Self, usize), JsonError> {
+        parse::value(text)
+    }
+
+    /// Takes an object apart: the text at a key, and the rest.
+    pub fn tagged(self, key: &str) -> Result<(String, Self), JsonError> {
+        let Self::Object(mut entries) = self else { return Err(self.is_not("an object")) };
+        match entries.remove(key) {
+            Some(Self::Text(tag)) => Ok((tag, Self::Object(entries))),
+            _ => Err(JsonError::new(key, "a string is wanted")),
+        }
+    }
+
+    /// Returns what stands in an object at a key.
+    pub fn at(&self, key: &str) -> Option<&Self> {
+        match self {
+            Self::Object(entries) => entries.get(key),
+            _ => None,
+        }
+    }
+
+    /// Returns the elements of an array; none of anything else.
+    pub fn elements(&self) -> &[Self] {
+        match self {
+            Self::List(elements) => elements,
+            _ => &[],
+        }
+    }
+
+    /// Returns a string.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Names the kind of value.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "true or false",
+            Self::Number(_) => "a number",
+            Self::OtherNumber => "a negative, broken or huge number",
+            Self::Text(_) => "a string",
+            Self::List(_) => "an array",
+            Self::Object(_) => "an object",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
