@@ -84,17 +84,7 @@ fn run_logged(args: &ApplyArgs, console: &Console) -> Result<Done, Failure> {
     if args.help_roles {
         return help_roles(&args.bundle, console);
     }
-    let mut log = Log::open(args.log.as_deref())?;
-    let result = apply_bundle(args, console, &mut log);
-    if let Err(failure) = &result {
-        let reason =
-            failure.findings.first().map_or_else(|| failure.messages().join(": "), ToString::to_string);
-        log.line(&format!("Installation aborted. {reason}"), console);
-        for line in failure.to_string().lines() {
-            log.line(line, console);
-        }
-    }
-    result
+    Log::open(args.log.as_deref())?.of_run("Installation", console, |log| apply_bundle(args, console, log))
 }
 
 fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Done, Failure> {

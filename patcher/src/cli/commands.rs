@@ -68,7 +68,7 @@ pub(super) static PROGRAM: Program = Program {
                     PLATFORM,
                     DRY_RUN,
                     switch("yes", "Do not ask"),
-                    option("log", "FILE", "Write a log of this run there too, also where it is refused"),
+                    LOG,
                     MIF,
                     option(
                         "assume-build",
@@ -116,6 +116,7 @@ pub(super) static PROGRAM: Program = Program {
                     UPDATE,
                     option("target", "DIR", "The folder that was updated").required(),
                     DRY_RUN,
+                    LOG,
                     MIF,
                 ],
                 CONTENTION,
@@ -303,6 +304,7 @@ const KEYS: Argument = option("keys", "KEYS", "The vendor's public key file, or 
 const PLATFORM: Argument =
     option("platform", "PLATFORM", "i386 or alpha; without it, what the files of the target are for");
 const DRY_RUN: Argument = switch("dry-run", "Show what would be done, and change nothing");
+const LOG: Argument = option("log", "FILE", "Write a log of this run there too, also where it is refused");
 const MIF: Argument = option(
     "mif",
     "FILE",

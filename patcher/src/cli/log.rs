@@ -25,6 +25,25 @@ impl Log {
         }
     }
 
+    /// Runs something that writes to the log, which says also how it failed: `what` was aborted, and why.
+    pub(super) fn of_run<T>(
+        mut self,
+        what: &str,
+        console: &Console,
+        run: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let result = run(&mut self);
+        if let Err(failure) = &result {
+            let first = failure.findings.first();
+            let reason = first.map_or_else(|| failure.messages().join(": "), ToString::to_string);
+            self.line(&format!("{what} aborted. {reason}"), console);
+            for line in failure.to_string().lines() {
+                self.line(line, console);
+            }
+        }
+        result
+    }
+
     /// Adds a line; a log that fails in the middle is given up with a warning.
     pub(super) fn line(&mut self, line: &str, console: &Console) {
         let failed = self.0.as_mut().and_then(|(path, file)| {

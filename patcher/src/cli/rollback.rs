@@ -9,9 +9,10 @@ use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::Failure;
 use super::line::Given;
+use super::log::{Log, Tee};
 use super::machine::MachineArgs;
 use super::mif::{self, MifArgs};
-use super::recover::{Teller, recover_interrupted, recovered_json, require_rest};
+use super::recover::{recover_interrupted, recovered_json, require_rest};
 use crate::exit::ExitCode;
 use crate::host::Disk;
 use crate::name::UpdateId;
@@ -28,6 +29,7 @@ pub(super) struct RollbackArgs {
     id: Option<UpdateId>,
     target: PathBuf,
     dry_run: bool,
+    log: Option<PathBuf>,
     mif: MifArgs,
     contention: ContentionArgs,
     machine: MachineArgs,
@@ -39,6 +41,7 @@ impl RollbackArgs {
             id: given.value("id")?,
             target: given.required_path("target")?,
             dry_run: given.is_set("dry-run"),
+            log: given.path("log"),
             mif: MifArgs::take(given),
             contention: ContentionArgs::take(given)?,
             machine: MachineArgs::take(given)?,
@@ -49,10 +52,12 @@ impl RollbackArgs {
 pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
     let args = RollbackArgs::take(&mut given)?;
     let subject = || mif::Subject::of_target(&args.target, args.id.as_ref());
-    mif::reported(&args.mif, subject, console, || roll_back(&args, console))
+    mif::reported(&args.mif, subject, console, || {
+        Log::open(args.log.as_deref())?.of_run("Rollback", console, |log| roll_back(&args, console, log))
+    })
 }
 
-fn roll_back(args: &RollbackArgs, console: &Console) -> Result<Done, Failure> {
+fn roll_back(args: &RollbackArgs, console: &Console, log: &mut Log) -> Result<Done, Failure> {
     let target = TargetRoot::open(&Disk, &args.target)?;
     if args.dry_run {
         require_rest(target)?;
@@ -65,7 +70,8 @@ fn roll_back(args: &RollbackArgs, console: &Console) -> Result<Done, Failure> {
         return Ok(done(args, &plan.folder.id, &plan.files, &[]));
     }
     let contention = args.contention.contention(InUse::Refuse);
-    let recovered = recover_interrupted(&args.machine, target, &contention, &mut Teller(console))?;
+    let mut observer = Tee { console, log };
+    let recovered = recover_interrupted(&args.machine, target, &contention, &mut observer)?;
     let undone = recovered.iter().find(|run| run.did == Remedy::RolledBack);
     if let Some(run) = undone.filter(|run| args.id.as_ref().is_none_or(|id| *id == run.id)) {
         // What was to be taken back may well be that run. Taking back another one must be asked for.
@@ -81,7 +87,7 @@ fn roll_back(args: &RollbackArgs, console: &Console) -> Result<Done, Failure> {
         console.say(format!("  before, by hand: {step}"));
     }
     let machine = reach.machine()?;
-    let plan = rollback::rollback(&machine, target, args.id.as_ref(), &contention, &mut Teller(console))?;
+    let plan = rollback::rollback(&machine, target, args.id.as_ref(), &contention, &mut observer)?;
     console.result(format!("{}: rolled back, {} files are as before", plan.folder.id, plan.files.len()));
     for step in begin.iter().flat_map(|begin| &begin.after) {
         console.result(format!("  now by hand: {step}"));

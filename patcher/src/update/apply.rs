@@ -343,6 +343,7 @@ impl<'a> Transaction<'a> {
             format!("Source: {}", source.display()),
             format!("Target: {} ({}, {})", self.target.path().display(), begin.role, begin.platform),
             format!("Signed by: {}", begin.signers.join(", ")),
+            "User Rights: may write the target".to_owned(),
         ] {
             self.recorder.log(&line);
         }

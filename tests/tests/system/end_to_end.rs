@@ -54,6 +54,17 @@ fn a_server_of_each_platform_is_updated_and_rolled_back_from_each_container() {
 }
 
 #[test]
+fn a_rollback_tells_its_own_log_too_also_where_it_is_refused() {
+    let server = Server::new("i386");
+    let log = server.path("undo.log");
+    patcher(args!["rollback", "--target", server.root(), "--log", &log]).ends(ExitCode::NotInstalled);
+    assert!(fs::read_to_string(&log).unwrap().starts_with("Rollback aborted. "));
+    server.apply(&workshop().path("Q252717.zip")).succeeds();
+    patcher(args!["rollback", "--target", server.root(), "--log", &log]).succeeds();
+    assert!(fs::read_to_string(&log).unwrap().contains("File Restore: Bin/i386/Ccm.dll"));
+}
+
+#[test]
 fn a_run_leaves_its_folder_and_its_log_and_nothing_else() {
     let server = Server::new("i386");
     let names = |server: &Server| tree::read(server.root()).into_keys().collect::<Vec<_>>();
