@@ -103,7 +103,7 @@ fn hint(code: ExitCode) -> Option<&'static str> {
         }
         ExitCode::InUse => {
             "close the console and stop the services that use the file, then run again; --wait SECONDS waits longer, \
-             --on-restart (Windows) has all files replaced at the restart"
+             apply --on-restart (Windows) has all files replaced at the restart"
         }
         ExitCode::DiskFull => {
             "free space on the target's volume: an update needs the size of its files twice over"

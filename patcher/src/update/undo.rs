@@ -41,7 +41,7 @@ impl Restoration<'_> {
 /// Why an undo did not come to its end, and what the target is now.
 #[derive(Debug)]
 pub(super) enum UndoError {
-    /// It failed before it touched anything.
+    /// It failed before it touched a file; services run as before.
     Untouched(UpdateError),
     /// It failed, and every file was put back as it was before the undo.
     PutForward(UpdateError),
@@ -67,7 +67,8 @@ impl Undo<'_> {
     /// What remains to be done is seen from the digests on the disk, so an undo that was interrupted is simply
     /// done again. Everything that needs space or can be wrong is done before anything is touched: backups are
     /// read and staged, and files that are neither old, new nor known refuse the undo. A step that fails is
-    /// tried once more; an undo of a committed run that fails even then is itself undone.
+    /// tried once more; an undo of a committed run that fails even then is itself undone. One of a committed run that is
+    /// refused by a service or a file in use has touched nothing, and the run stands.
     pub(super) fn run(
         &self,
         run: &mut Run,
@@ -93,10 +94,18 @@ impl Undo<'_> {
         })?;
         recorder.tell(&Event::UndoStarted(format!("{} ({reason})", begin.id)));
         let steps = begin.steps.as_slice();
-        let swapped = self.swap(run, &found, &restorations, recorder).or_else(|error| {
+        let freed = self.free(&found, &restorations, recorder);
+        if committed && freed.is_err() {
+            return freed.map_err(|error| match self.let_stand(run, recorder) {
+                Ok(()) => UndoError::Untouched(error),
+                Err(_) => UndoError::Stuck(error),
+            });
+        }
+        let swapped = freed.and_then(|()| self.swap(run, &restorations, recorder)).or_else(|error| {
             recorder.tell(&Event::Warning(format!("{}; trying once more", chain::line(&error))));
             let remaining = self.prepare(run, &begin.steps, false)?;
-            self.swap(run, &found, &remaining, recorder)
+            self.free(&found, &remaining, recorder)?;
+            self.swap(run, &remaining, recorder)
         });
         match swapped.and_then(|()| self.require_old(run, steps)) {
             Ok(()) => self.end(run, &begin, recorder).map_err(UndoError::Unfinished),
@@ -215,10 +224,9 @@ impl Undo<'_> {
         Ok(backup.is_some_and(|backup| backup.read_only) && !there.read_only)
     }
 
-    /// Stops services, waits for files in use, renames the old files into place and removes those that were added, newest first.
-    fn swap(
+    /// Stops services and waits for files in use: the last that can be refused before a file is touched.
+    fn free(
         &self,
-        run: &Run,
         services: &[ServiceRecord],
         restorations: &[Restoration<'_>],
         recorder: &mut Recorder<'_>,
@@ -226,7 +234,16 @@ impl Undo<'_> {
         services::stop(self.host, services, self.contention, recorder)?;
         let there = restorations.iter().filter(|restoration| restoration.found.is_some());
         let files: Vec<PathBuf> = there.map(|restoration| restoration.place.full.clone()).collect();
-        self.contention.wait_for(self.host, &files)?;
+        Ok(self.contention.wait_for(self.host, &files)?)
+    }
+
+    /// Renames the old files into place and removes those that were added, newest first.
+    fn swap(
+        &self,
+        run: &Run,
+        restorations: &[Restoration<'_>],
+        recorder: &mut Recorder<'_>,
+    ) -> Result<(), UpdateError> {
         if run.journal.has_unregistered() {
             let new: Vec<StepRecord> =
                 restorations.iter().map(|restoration| restoration.step.clone()).collect();
@@ -246,7 +263,7 @@ impl Undo<'_> {
         Ok(())
     }
 
-    /// Undoes a failed undo: renames the kept new files into place again and records that the run stands.
+    /// Undoes a failed undo: renames the kept new files into place again, and lets the run stand.
     fn put_forward(
         &self,
         run: &mut Run,
@@ -263,8 +280,13 @@ impl Undo<'_> {
         if let Some(begin) = run.begin().filter(|_| run.journal.has_unregistered()) {
             values::register(self.host, self.target, &begin.steps, recorder)?;
         }
+        self.let_stand(run, recorder)
+    }
+
+    /// Records that the run stands, its files being as before the undo, and starts its services; what remains recovery
+    /// completes.
+    fn let_stand(&self, run: &mut Run, recorder: &mut Recorder<'_>) -> Result<(), UpdateError> {
         run.record(self.host, Record::Commit { at: utc(self.host.now()) })?;
-        // The files are as before the undo; what remains recovery completes.
         if let Err(error) = finish(self.host, self.folder, run, self.contention, recorder) {
             recorder.tell(&Event::Warning(unfinished(&error)));
         }

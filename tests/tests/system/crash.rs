@@ -6,7 +6,8 @@
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 
-use qfe_patcher::host::{Fault, Memory};
+use qfe_patcher::host::{Fault, HostError, Memory};
+use qfe_patcher::update::UpdateError;
 use qfe_patcher::update::apply::{Applied, ApplyError};
 use qfe_patcher::update::recover::Remedy;
 use qfe_patcher::update::rollback::RollbackError;
@@ -171,7 +172,12 @@ fn a_rollback_of_files_in_use_stops_services_tries_and_leaves_everything_as_it_w
     let machine = start.next_process(&[]);
     machine.hold_open(Some(&file("alpha", "One.ini")));
     let error = run_rollback(&machine).unwrap_err();
-    assert!(matches!(error, RollbackError::StillInstalled { .. }), "{error}");
+    assert!(
+        matches!(&error, RollbackError::Unchanged(UpdateError::Host(HostError::InUse { .. }))),
+        "nothing was touched: {error:?}"
+    );
+    let stopped = machine.steps().iter().filter(|step| step.starts_with("stop ")).count();
+    assert_eq!(stopped, 3, "each service once: waiting twice would be twice as long as was said");
     assert_eq!(Product::of(&machine), Product::of(&start), "files new, services running");
     assert!(run_recover(&machine).unwrap().is_empty());
     machine.hold_open(None);
