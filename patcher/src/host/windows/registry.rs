@@ -192,10 +192,11 @@ impl Key {
     fn set(&self, name: &str, value: &RegistryValue) -> io::Result<()> {
         let name = wide(name);
         let length = u32::try_from(value.data.len()).map_err(io::Error::other)?;
+        let framed = framed(&value.data);
         // Of no bytes there is no address that the system may look at.
-        let data = if value.data.is_empty() { ptr::null() } else { value.data.as_ptr() };
-        // SAFETY: the key is open and the name ends in a zero; the data has as many bytes as is said, and all of it
-        // outlives the call.
+        let data = framed.get(FRAME..).filter(|_| length > 0).map_or(ptr::null(), <[u8]>::as_ptr);
+        // SAFETY: the key is open and the name ends in a zero; the data has as many bytes as is said, with others that are
+        // ours before and behind them, and all of it outlives the call.
         #[expect(unsafe_code, reason = "the standard library knows no registry")]
         let code = unsafe { RegSetValueExW(self.0, name.as_ptr(), 0, value.kind, data, length) };
         done(code)
@@ -241,6 +242,17 @@ impl Key {
         let code = unsafe { RegFlushKey(self.0) };
         done(code)
     }
+}
+
+/// How many bytes the system may look at before and behind those of a text.
+const FRAME: usize = 2;
+
+/// Puts a zero before data and what is none behind it.
+///
+/// Where a text does not end in a zero, and one happens to follow in memory, Windows takes that for a part of it: what was
+/// forgotten. Such a value is to be written as it was found. Of a text of one byte it looks at what stands before.
+fn framed(data: &[u8]) -> Vec<u8> {
+    [&[0; FRAME], data, &[0xff; FRAME]].concat()
 }
 
 fn unless_absent<T>(result: io::Result<T>) -> io::Result<Option<T>> {
