@@ -91,12 +91,16 @@ fn is_sharing_violation(error: &io::Error) -> bool {
 
 /// Names the programs that have a file open or loaded, as far as Windows tells.
 fn holders(path: &Path) -> Option<String> {
-    let names: Vec<String> = restart_manager_list(path)
+    let mut names: Vec<String> = restart_manager_list(path)
         .iter()
         // What was not filled in.
         .filter(|process| process.Process.dwProcessId != 0)
         .map(|process| format!("{} (process {})", text(&process.strAppName), process.Process.dwProcessId))
         .collect();
+    if names.is_empty() {
+        // It may not run, and Wine has none: who has the file loaded is known without it.
+        names = known_as(path).and_then(|path| users_below(&path)).unwrap_or_default();
+    }
     (!names.is_empty()).then(|| names.join(", "))
 }
 
@@ -133,12 +137,22 @@ fn restart_manager_list(path: &Path) -> Vec<RM_PROCESS_INFO> {
 /// Returns the programs that have a file below a folder loaded, this one left out; those that this user may not look into
 /// are not known.
 pub(in crate::host) fn users_of(folder: &Path) -> io::Result<Vec<String>> {
-    let folder = fs::canonicalize(folder)?;
+    users_below(&known_as(folder)?)
+}
+
+/// Returns the one name of a file or folder under which programs that have it loaded are found; where the system does not
+/// tell (Wine does not of one so long that only newer programs take it), the one it was called by.
+fn known_as(path: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(path).or_else(|_| std::path::absolute(path))
+}
+
+/// Returns the programs that have a file loaded which is, or lies below, what this path names.
+fn users_below(folder: &Path) -> io::Result<Vec<String>> {
     let own = std::process::id();
     let mut users = Vec::new();
     for process in processes()? {
         let is_other = process.th32ProcessID != own;
-        if is_other && modules(process.th32ProcessID).iter().any(|module| lies_below(module, &folder)) {
+        if is_other && modules(process.th32ProcessID).iter().any(|module| lies_below(module, folder)) {
             users.push(format!("{} (process {})", text(&process.szExeFile), process.th32ProcessID));
         }
     }
