@@ -16,8 +16,10 @@ use windows_sys::Win32::System::Services::{
     StartServiceW,
 };
 
+use super::registry::Live;
 use super::{Filled, error_of, fill, is_code, wide};
-use crate::host::{HostError, Server, Service, ServiceStart, ServiceState, Services};
+use crate::host::{HostError, Registry, Server, Service, ServiceStart, ServiceState, Services};
+use crate::registry::RegistryValue;
 
 /// Largest list of services, and configuration of one, that is read: what the calls themselves allow.
 const MAX_LIST: u32 = 256 << 10;
@@ -27,6 +29,8 @@ const GROUP: char = '+';
 /// A service control manager.
 pub(super) struct ControlManager {
     handle: Handle,
+    /// The registry of this machine; none: it is another one's manager.
+    registry: Option<Live>,
 }
 
 /// An open manager or service.
@@ -79,7 +83,8 @@ impl ControlManager {
         // SAFETY: the name, if there is one, ends in a zero and outlives the call.
         #[expect(unsafe_code, reason = "the standard library knows no services")]
         let handle = unsafe { OpenSCManagerW(name, ptr::null(), rights) };
-        Ok(Self { handle: Handle::of(handle).map_err(unreachable(server))? })
+        let handle = Handle::of(handle).map_err(unreachable(server))?;
+        Ok(Self { handle, registry: server.is_none().then(Live::local) })
     }
 
     /// Opens a service; none if there is none of that key name.
@@ -163,8 +168,23 @@ impl ControlManager {
             _ => ServiceStart::Automatic,
         };
         let mut needs = texts_at(config.lpDependencies);
+        needs.extend(self.needs_in_registry(name));
         needs.retain(|need| !need.starts_with(GROUP));
         Ok(Some(Configuration { start, needs }))
+    }
+
+    /// Returns what the registry says that a service needs.
+    ///
+    /// The manager has read it as Windows started, and knows no more what was changed there since; Wine's tells nothing.
+    fn needs_in_registry(&self, name: &str) -> Vec<String> {
+        let key = format!(r"HKLM\SYSTEM\CurrentControlSet\Services\{name}").parse();
+        let value = self
+            .registry
+            .as_ref()
+            .zip(key.ok())
+            .map(|(registry, key)| registry.value(&key, "DependOnService"));
+        // What cannot be read adds nothing to what the manager tells.
+        value.and_then(Result::ok).flatten().as_ref().map(RegistryValue::as_texts).unwrap_or_default()
     }
 
     fn state(&self, name: &str) -> io::Result<Option<ServiceState>> {
