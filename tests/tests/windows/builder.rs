@@ -1,11 +1,17 @@
 //! The builder on Windows.
 
 use std::fs;
+use std::path::Path;
 
+use qfe_patcher::digest::Digest;
 use qfe_patcher::exit::ExitCode;
 use qfe_tests::args;
-use qfe_tests::samples::workshop;
+use qfe_tests::samples::{Server, workshop};
 use qfe_tests::wine::{Bits, Machine};
+
+fn digest(path: &Path) -> Digest {
+    Digest::of(&fs::read(path).unwrap())
+}
 
 #[test]
 fn a_bundle_built_on_windows_has_the_bytes_of_one_built_here() {
@@ -16,11 +22,12 @@ fn a_bundle_built_on_windows_has_the_bytes_of_one_built_here() {
             let (key, output) =
                 (Machine::path(&workshop().path("vendor.key")), format!(r"C:\Q252717.{ending}"));
             machine.builder(args!["build", recipe, "--key", key, "--output", output]).ends(ExitCode::Success);
-            let built = fs::read(machine.disk(&format!("Q252717.{ending}"))).unwrap();
-            assert!(
-                built == fs::read(workshop().path(&format!("Q252717.{ending}"))).unwrap(),
-                "{bits:?} {ending}"
-            );
+            let built = machine.disk(&format!("Q252717.{ending}"));
+            let own = workshop().path(&format!("Q252717.{ending}"));
+            assert_eq!(digest(&built), digest(&own), "{bits:?} {ending}");
+            // And not because nothing was compared.
+            let server = Server::new("i386");
+            assert_eq!(server.apply(&built).succeeds().json()["outcome"], "changed");
         }
     }
 }

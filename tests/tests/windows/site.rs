@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use qfe_patcher::exit::ExitCode;
 use qfe_tests::programs::Run;
@@ -20,7 +22,7 @@ type Product = BTreeMap<String, Vec<u8>>;
 /// A machine with a site server in `C:\Sms`, and Q252717 for it.
 pub(crate) struct Site {
     pub(crate) machine: Machine,
-    bundle: PathBuf,
+    pub(crate) bundle: PathBuf,
     old: Product,
     new: Product,
 }
@@ -114,6 +116,16 @@ pub(crate) fn ends(run: Run, code: ExitCode) -> Run {
     let run = run.ends(code);
     assert_eq!(run.json()["code"], code.number(), "{run:?}");
     run
+}
+
+/// Waits until something is so, which takes a moment.
+#[track_caller]
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(60), "never {what}");
+        sleep(Duration::from_millis(20));
+    }
 }
 
 /// Reads all but what updates leave by contract.

@@ -1,4 +1,4 @@
-/* A program that has a file open, or loaded as a library is, until its input ends. */
+/* A program that has a file open, or loaded as a library is, or holds nothing, until its input ends. */
 #include <windows.h>
 
 static HANDLE out;
@@ -19,6 +19,8 @@ int main(int count, char **words)
         return 2;
     if (lstrcmpA(words[1], "open") == 0)
         held = CreateFileA(words[2], GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, 0, NULL);
+    else if (lstrcmpA(words[1], "nothing") == 0)
+        held = out;
     else
         held = LoadLibraryExA(words[2], NULL, DONT_RESOLVE_DLL_REFERENCES);
     if (held == NULL || held == INVALID_HANDLE_VALUE) {
