@@ -131,13 +131,22 @@ macro_rules! args {
 ///
 /// In CI, which installs every tool, its absence fails the test.
 pub fn has_tool(name: &str) -> bool {
-    let found = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()));
+    let found = is_on_path(name);
     if !found {
         assert!(std::env::var_os("CI").is_none(), "{name} is not installed, and CI needs it");
         eprintln!("skipped: {name} is not installed");
     }
     found
+}
+
+/// Returns the command of 7-Zip: its own, which Debian has now, or that of its older port.
+pub fn seven_zip() -> &'static str {
+    if is_on_path("7zz") { "7zz" } else { "7z" }
+}
+
+fn is_on_path(name: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
 }
 
 /// Runs another program and requires that it succeeds.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use qfe_patcher::bundle::container::Container;
 use qfe_tests::args;
-use qfe_tests::programs::{builder, has_tool, patcher, tool};
+use qfe_tests::programs::{builder, has_tool, patcher, seven_zip, tool};
 use qfe_tests::samples::{Server, workshop};
 use qfe_tests::tree::{self, Tree};
 
@@ -35,12 +35,12 @@ fn assert_whole(tree: &Tree) {
 
 #[test]
 fn unzip_and_7z_extract_the_zip_and_agree() {
-    if !has_tool("unzip") || !has_tool("7z") {
+    if !has_tool("unzip") || !has_tool(seven_zip()) {
         return;
     }
     let bundle = workshop().bundle();
     let by_unzip = extracted(|folder| drop(tool("unzip", folder, args!["-q", &bundle])));
-    let by_7z = extracted(|folder| drop(tool("7z", folder, args!["x", "-y", &bundle])));
+    let by_7z = extracted(|folder| drop(tool(seven_zip(), folder, args!["x", "-y", &bundle])));
     assert_whole(&by_unzip);
     assert!(by_unzip == by_7z);
     tool("unzip", Path::new("."), args!["-t", "-q", &bundle]);
@@ -48,13 +48,13 @@ fn unzip_and_7z_extract_the_zip_and_agree() {
 
 #[test]
 fn cabextract_gcab_and_7z_extract_the_cabinet_and_agree_with_the_zip() {
-    if !["cabextract", "gcab", "7z", "unzip"].iter().all(|name| has_tool(name)) {
+    if !["cabextract", "gcab", seven_zip(), "unzip"].iter().all(|name| has_tool(name)) {
         return;
     }
     let cabinet = workshop().path("Q252717.cab");
     let by_cabextract = extracted(|folder| drop(tool("cabextract", folder, args!["-q", &cabinet])));
     let by_gcab = extracted(|folder| drop(tool("gcab", folder, args!["-x", &cabinet])));
-    let by_7z = extracted(|folder| drop(tool("7z", folder, args!["x", "-y", &cabinet])));
+    let by_7z = extracted(|folder| drop(tool(seven_zip(), folder, args!["x", "-y", &cabinet])));
     let by_unzip = extracted(|folder| drop(tool("unzip", folder, args!["-q", workshop().bundle()])));
     assert_whole(&by_cabextract);
     assert!(by_cabextract == by_gcab, "gcab differs");
@@ -91,6 +91,7 @@ fn archives_of_other_programs_are_read_and_behind_a_program_too() {
     }
     fs::write(folder.path().join("program.exe"), b"MZ and more").unwrap();
     let zip = "zip -q -D -r z.zip i386 short.ini empty";
+    let seven_zip = seven_zip();
     for (needed, script) in [
         ("zip", zip.to_owned()),
         ("zip", "zip -q -0 -D -X -r z.zip i386 short.ini empty".to_owned()),
@@ -98,8 +99,8 @@ fn archives_of_other_programs_are_read_and_behind_a_program_too() {
         ("zip", "zip -q -D -r - i386 short.ini empty | cat >z.zip".to_owned()),
         ("zip", format!("{zip} && cat program.exe z.zip >behind && mv behind z.zip")),
         ("zip", format!("{zip} && cat program.exe z.zip >behind && mv behind z.zip && zip -q -A z.zip")),
-        ("7z", "7z a -tzip z.zip i386/long.dll short.ini empty >7z.log".to_owned()),
-        ("7z", "7z a -tzip -mx9 -mtc=on z.zip i386/long.dll short.ini empty >7z.log".to_owned()),
+        (seven_zip, format!("{seven_zip} a -tzip z.zip i386/long.dll short.ini empty >7z.log")),
+        (seven_zip, format!("{seven_zip} a -tzip -mx9 -mtc=on z.zip i386/long.dll short.ini empty >7z.log")),
         ("python3", "python3 -m zipfile -c z.zip i386/long.dll short.ini empty && test -f z.zip".to_owned()),
         (
             "python3",
