@@ -4,7 +4,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::json::{Fields, FromJson, Json, JsonError};
 
 mod bad_file;
 pub mod export;
@@ -137,13 +139,12 @@ impl fmt::Display for RegistryKey {
 }
 
 /// What a registry value holds: its type and its bytes, exactly as the registry has them.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct RegistryValue {
     /// Its type: [`SZ`], [`DWORD`] ...
     pub kind: u32,
     /// Its bytes: text as UTF-16, little-endian, with a zero at its end.
-    #[serde(with = "hex")]
+    #[serde(serialize_with = "serialize_hex")]
     pub data: Vec<u8>,
 }
 
@@ -220,29 +221,35 @@ fn push_hex(text: &mut String, byte: u8) {
     text.extend([byte >> 4, byte & 0xf].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)));
 }
 
-/// Bytes in JSON: hexadecimal digits.
-mod hex {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+/// Writes the bytes of a value as hexadecimal digits.
+fn serialize_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut text = String::new();
+    bytes.iter().for_each(|byte| push_hex(&mut text, *byte));
+    serializer.serialize_str(&text)
+}
 
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = String::new();
-        bytes.iter().for_each(|byte| super::push_hex(&mut text, *byte));
-        serializer.serialize_str(&text)
-    }
+/// Reads pairs of hexadecimal digits; none if there is anything else.
+fn read_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    if rest.is_empty() { bytes } else { None }
+}
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
-        bytes
-            .filter(|_| text.len() % 2 == 0)
-            .ok_or_else(|| D::Error::custom("pairs of hexadecimal digits are wanted"))
+impl FromJson for RegistryValue {
+    fn from_json(json: &Json) -> Result<Self, JsonError> {
+        let fields = Fields::of(json, &["kind", "data"])?;
+        let (kind, text) = (fields.take("kind")?, fields.take::<String>("data")?);
+        let data = read_hex(&text);
+        let wrong = || JsonError::new("data", "pairs of hexadecimal digits are wanted");
+        Ok(Self { kind, data: data.ok_or_else(wrong)? })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
 
     #[test]
     fn keys_ignore_case_and_take_both_names_of_the_root() {
@@ -277,10 +284,14 @@ mod tests {
         ];
         for (value, text) in values {
             assert_eq!(value.as_text().as_deref(), text, "{value:?}");
-            let json = serde_json::to_string(&value).unwrap();
-            assert_eq!(serde_json::from_str::<RegistryValue>(&json).unwrap(), value);
+            let json = serde_json::to_vec(&value).unwrap();
+            assert_eq!(json::read::<RegistryValue>(&json).unwrap(), value);
         }
         assert_eq!(RegistryValue::texts(["a", "b"]).as_texts(), ["a", "b"]);
-        assert!(serde_json::from_str::<RegistryValue>(r#"{"kind":1,"data":"4"}"#).is_err());
+        for data in ["4", "+1", "0g", "é", " 1"] {
+            let error = json::read::<RegistryValue>(format!("{{\"kind\":1,\"data\":{data:?}}}").as_bytes());
+            let wanted = "data: pairs of hexadecimal digits are wanted";
+            assert_eq!(error.unwrap_err().to_string(), wanted, "{data}");
+        }
     }
 }

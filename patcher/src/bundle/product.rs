@@ -15,8 +15,7 @@ use crate::version::FileVersion;
 const BUILT_IN: &str = include_str!("product/sms2.json");
 
 /// What is the product's own about its updates.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Product {
     /// Its name, as its vendor writes it.
     pub product: String,
@@ -69,8 +68,7 @@ impl Product {
 }
 
 /// A release of the product.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Level {
     /// Its build: the third number of the product's version.
     pub build: u16,
@@ -256,8 +254,7 @@ impl Gate {
 }
 
 /// A part that a target may play.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoleEntry {
     /// Its name on the command line.
     pub role: Role,
@@ -280,8 +277,7 @@ pub struct RoleEntry {
 object_from_json!(RoleEntry { role, title, usual, lacks, after, services, programs, before });
 
 /// A service that holds the files of a role.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ServiceEntry {
     /// The key name, not the display name.
     pub service: String,
@@ -352,8 +348,7 @@ pub struct Wait {
 object_from_json!(Wait { updates, file, remedy });
 
 /// Where an installed update is recorded in the registry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Registration {
     /// The key; `{level}` stands for the name of the release that the machine states.
     pub key: String,
@@ -364,8 +359,7 @@ pub struct Registration {
 object_from_json!(Registration { key, values });
 
 /// A value of a registration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RegistrationValue {
     /// Its name.
     pub name: String,
@@ -383,8 +377,7 @@ impl Registration {
 }
 
 /// Something that an admin does by hand around an update: shown in plan and result, never run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ManualStep {
     /// When.
     pub when: Moment,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 #[cfg(unix)]
 use super::ComServers;
@@ -16,8 +16,8 @@ use super::{HostError, Machine, Registry, Services};
 pub struct Server(String);
 
 /// Who controls services.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub enum ServicesAt {
     /// Nobody.
     Nobody,
@@ -28,8 +28,8 @@ pub enum ServicesAt {
 }
 
 /// Where the registry is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub enum RegistryAt {
     /// Nowhere: it is not looked at (`none`).
     Nowhere,
@@ -129,14 +129,6 @@ impl fmt::Display for RegistryAt {
 
 macro_rules! as_text {
     ($name:ty) => {
-        impl TryFrom<String> for $name {
-            type Error = InvalidBackend;
-
-            fn try_from(text: String) -> Result<Self, InvalidBackend> {
-                text.parse()
-            }
-        }
-
         impl From<$name> for String {
             fn from(backend: $name) -> Self {
                 backend.to_string()
