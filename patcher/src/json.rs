@@ -102,10 +102,10 @@ impl Json {
         }
     }
 
-    /// Returns the elements of an array; none of anything else.
-    pub fn elements(&self) -> &[Self] {
-        match self {
-            Self::List(elements) => elements,
+    /// Returns the elements of the array that stands in an object at a key; none of anything else.
+    pub fn elements(&self, key: &str) -> &[Self] {
+        match self.at(key) {
+            Some(Self::List(elements)) => elements,
             _ => &[],
         }
     }

@@ -385,21 +385,20 @@ fn check_words(raw: &Json) -> Result<(), ManifestError> {
     {
         return Err(ManifestError::OtherFormat { found: *found });
     }
-    let list = |value: &'_ Json, key| value.at(key).map(Json::elements).unwrap_or_default().to_vec();
-    let installs = list(raw, "files").iter().flat_map(|file| list(file, "install")).collect();
-    let places: [(&str, Vec<Json>, &[&str]); 3] = [
-        ("gate", list(raw, "gates"), &GATES),
-        ("verb", installs, &["replace-file", "add-file"]),
-        ("codec", list(raw, "deltas"), &Codec::ALL.map(Codec::name)),
-    ];
-    for (kind, values, known) in &places {
-        for word in values.iter().filter_map(|value| value.at(kind)?.as_text()) {
-            if !known.contains(&word) {
-                return Err(ManifestError::UnknownWord { kind, word: word.chars().take(40).collect() });
-            }
-        }
+    require_known("gate", raw.elements("gates"), &GATES)?;
+    for file in raw.elements("files") {
+        require_known("verb", file.elements("install"), &["replace-file", "add-file"])?;
     }
-    Ok(())
+    require_known("codec", raw.elements("deltas"), &Codec::ALL.map(Codec::name))
+}
+
+/// Refuses values whose word of this kind is not known.
+fn require_known(kind: &'static str, values: &[Json], known: &[&str]) -> Result<(), ManifestError> {
+    let mut words = values.iter().filter_map(|value| value.at(kind)?.as_text());
+    match words.find(|word| !known.contains(word)) {
+        Some(word) => Err(ManifestError::UnknownWord { kind, word: word.chars().take(40).collect() }),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
