@@ -226,7 +226,7 @@ fn check_descriptor(
         let wanted = format!("{plain} or {} are wanted", plain + 4);
         return Err(irregular(format!("{gap} bytes behind {name:?} for its descriptor, where {wanted}")));
     }
-    let bytes = read_at(source, at, usize::from(gap != plain) * 4 + if is_wide { 20 } else { 12 })?;
+    let bytes = read_at(source, at, to_usize(gap)?)?;
     let mut fields = Bytes(&bytes);
     let is_marked = gap == plain || fields.take(4) == Some(DESCRIPTOR_MARK);
     let crc = fields.u32();

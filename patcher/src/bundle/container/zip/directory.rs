@@ -121,23 +121,23 @@ impl End {
     }
 }
 
-/// Finds the end: the last of its mark, and the only one whose comment reaches to the end of the file.
+/// Finds the end: the first whose comment reaches to the end of the file. No mark follows it, for readers that take the last
+/// mark for the end would find another directory.
 fn find_end(source: &mut dyn Source, file_size: u64) -> Result<(u64, End), ContainerError> {
     let tail_at = file_size.saturating_sub(END_SIZE + MAX_COMMENT);
     let tail = read_at(source, tail_at, to_usize(file_size - tail_at)?)?;
     let mut found = None;
     for (at, window) in tail.windows(END.len()).enumerate() {
-        let mut fields = Bytes(tail.get(at..).unwrap_or_default());
-        if window == END
-            && fields.take(END.len()).is_some()
-            && let Some((end, comment)) = End::read(&mut fields)
-            && comment == fields.0.len()
-        {
-            if found.is_some() {
-                return Err(irregular("a second end within its comment".to_owned()));
-            }
-            found = Some((tail_at + at as u64, end));
+        if window != END {
+            continue;
         }
+        if found.is_some() {
+            return Err(irregular("the mark of a second end behind its end".to_owned()));
+        }
+        let mut fields = Bytes(tail.get(at + END.len()..).unwrap_or_default());
+        found = End::read(&mut fields)
+            .filter(|(_, comment)| *comment == fields.0.len())
+            .map(|(end, _)| (tail_at + at as u64, end));
     }
     found.ok_or_else(|| {
         damaged("no end of a zip archive (PK 05 06) reaches to the end of the file".to_owned())
