@@ -10,7 +10,7 @@
 //! | `--` | from here on every word is an operand |
 //! | `-`, any other word | an operand |
 //!
-//! Nothing is abbreviated, and what may be given once is refused the second time: two values are a question that
+//! Nothing is abbreviated, no value is empty, and what may be given once is refused the second time: two values are a question that
 //! only the user can answer.
 
 mod definition;

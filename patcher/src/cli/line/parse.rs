@@ -31,7 +31,7 @@ pub(in crate::cli) fn parse(program: &'static Program, words: &[OsString]) -> Re
         _ => None,
     };
     if first == "help"
-        && let Some(topic) = words.first()
+        && let Some(topic) = words.first().filter(|topic| length(topic).is_none())
     {
         let command = command(program, topic)?;
         return Ok(Meant::Show(help::of_command(program, command, help::Length::Long)));
@@ -205,6 +205,14 @@ impl Reader<'_> {
     fn take(&mut self, argument: &'static Argument, value: OsString) -> Result<(), Failure> {
         if argument.times == Times::Once && self.given.has(argument.name) {
             return Err(bad_command(format!("{} is given twice, once is wanted", argument.word())));
+        }
+        // As a path it would be the current folder, or nothing: not what was meant.
+        if argument.kind != Kind::Switch && value.is_empty() {
+            let written = argument.written();
+            return Err(bad_command(format!(
+                "the value of {written} is empty, one with characters is wanted"
+            ))
+            .hint("where a variable of the shell stands for it, that is not set"));
         }
         self.given.push(argument, value);
         Ok(())

@@ -39,7 +39,6 @@ fn an_option_is_written_in_every_usual_way() {
         assert_eq!(given.path("output").unwrap(), std::path::Path::new("n"), "{line}");
     }
     assert_eq!(given("delta a b --output=-n").path("output").unwrap(), std::path::Path::new("-n"));
-    assert_eq!(given("delta a b --output=").path("output").unwrap(), std::path::Path::new(""));
     assert_eq!(given("delta a b -o=a=b").path("output").unwrap(), std::path::Path::new("a=b"));
     assert_eq!(given("delta -o n -- --json -").path("old").unwrap(), std::path::Path::new("--json"));
 }
@@ -58,7 +57,7 @@ fn an_option_that_may_be_given_often_keeps_every_value_in_order() {
 fn a_default_holds_until_another_value_is_given() {
     assert_eq!(given("recover --target D").number("wait").unwrap(), Some(5));
     assert_eq!(given("recover --target D --wait 7").number("wait").unwrap(), Some(7));
-    for text in ["x", "-1", "65536", "", "1.5"] {
+    for text in ["x", "-1", "65536", "\t", "1.5"] {
         let failure = given(&format!("recover --target D --wait={text}")).number("wait").unwrap_err();
         assert!(failure.to_string().contains(&format!("--wait: {text:?} is no number")), "{failure}");
     }
@@ -71,7 +70,9 @@ fn help_and_version_are_asked_for_in_several_ways() {
         other => panic!("{line}: {other:?}"),
     };
     assert_eq!(shown("--version"), shown("-V"));
-    assert_eq!(shown("--help"), shown("help"));
+    for line in ["help", "help help", "help --help"] {
+        assert_eq!(shown("--help"), shown(line));
+    }
     assert_eq!(shown("apply --help"), shown("help apply"));
     // What is wrong or missing elsewhere on the line does not keep help away.
     assert_eq!(shown("apply --help --tarjet"), shown("apply B --role r --help"));
@@ -109,6 +110,12 @@ fn a_line_that_is_refused_names_what_was_found_wanted_and_perhaps_meant() {
         ("apply --help-roles", &["apply lacks <BUNDLE>"]),
         ("ready sp2", &["ready lacks --target <DIR>..."]),
         ("status --target", &["--target <DIR> lacks its value, and the line ends"]),
+        ("status --target=", &["the value of --target <DIR> is empty", "a variable of the shell"]),
+        ("extract b --keys k --to ", &["the value of --to <DIR> is empty"]),
+        ("ready sp2 --target a ", &["the value of --target <DIR>... is empty"]),
+        ("delta a  -o n", &["the value of <PATCH> is empty"]),
+        ("delta a b -o=", &["the value of --output <NEW> is empty"]),
+        ("status --target a --json=", &["--json takes no value"]),
         ("status --target --json", &["lacks its value, and --json follows", "--target=--json"]),
         ("status --target a --target b", &["--target is given twice"]),
         ("status --target a --json --json", &["--json is given twice"]),
@@ -139,23 +146,38 @@ fn values_of_a_kind_are_read_as_that_kind_or_refused_with_the_option() {
     assert!(role("doctor --target D").unwrap().is_none());
 }
 
+/// Returns what no text has: a byte that is no UTF-8.
 #[cfg(unix)]
+fn broken() -> OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(vec![0xff])
+}
+
+/// Returns what no text has: half a character of UTF-16.
+#[cfg(windows)]
+fn broken() -> OsString {
+    std::os::windows::ffi::OsStringExt::from_wide(&[0xd800])
+}
+
 #[test]
 fn paths_need_not_be_unicode() {
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-
-    let path = OsStr::from_bytes(b"D\xff=");
-    for (before, value) in
-        [(Some("--output"), b"D\xff=".as_slice()), (None, b"--output=D\xff="), (None, b"-oD\xff=")]
-    {
-        let mut words: Vec<OsString> = ["delta", "a", "b"].map(Into::into).to_vec();
-        words.extend(before.map(Into::into));
-        words.push(OsString::from_vec(value.to_vec()));
+    let with_broken = |before: &str, behind: &str| {
+        let mut word = OsString::from(before);
+        word.push(broken());
+        word.push(behind);
+        word
+    };
+    let path = with_broken("D", "=");
+    for value in [
+        vec!["--output".into(), path.clone()],
+        vec![with_broken("--output=D", "=")],
+        vec![with_broken("-oD", "=")],
+    ] {
+        let words = [["delta", "a", "b"].map(OsString::from).to_vec(), value].concat();
         let Ok(Meant::Run(_, mut given)) = parse(&PROGRAM, &words) else { panic!("{words:?}") };
         assert_eq!(given.path("output").unwrap(), path);
     }
-    let words = ["doctor", "--target", "D", "--role"].map(Into::into);
-    let words = [words.as_slice(), &[OsStr::from_bytes(b"r\xff").to_owned()]].concat();
+    let words = ["doctor", "--target", "D", "--role"].map(OsString::from);
+    let words = [words.as_slice(), &[with_broken("r", "")]].concat();
     let Ok(Meant::Run(_, mut given)) = parse(&PROGRAM, &words) else { panic!() };
     let failure = given.value::<crate::name::Role>("role").unwrap_err();
     assert!(failure.to_string().contains("--role: r\u{fffd} is no Unicode text"));
