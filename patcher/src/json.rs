@@ -1,9 +1,11 @@
 //! JSON as our formats have it (RFC 8259), read strictly.
 //!
-//! A text is first parsed into a tree, [`Json`], then taken from the tree into values. More is refused than by other readers,
-//! so that no two can see different things in one text: a key that stands twice in an object. Nesting and numbers are bounded. A refusal says where: at which byte of the text, or at which key.
+//! A text is first parsed into a tree, [`Json`], then taken from the tree into values. More is refused than by other
+//! readers, so that no two can see different things in one text: a key that stands twice in an object. Nesting and numbers
+//! are bounded. A refusal says where: at which byte of the text, or at which key.
 //!
-//! A key that is missing or unknown is refused, unless a definition says otherwise ([`FromJson`]). Not its business: writing.
+//! A key that is missing or unknown is refused, unless a definition says otherwise ([`FromJson`]). Not its business:
+//! writing.
 
 use std::collections::BTreeMap;
 use std::fmt;

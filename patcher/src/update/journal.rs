@@ -207,7 +207,10 @@ pub struct Begin {
     pub steps: Vec<StepRecord>,
 }
 
-object_from_json!(Begin { format, patcher, id, revision, title, product, manifest, signers, role, platform, assumed_build, sequence, at, log, services_at, registry_at, bundle, steps } or default { supersedes, services, values, before, after });
+object_from_json!(Begin {
+    format, patcher, id, revision, title, product, manifest, signers, role, platform, assumed_build, sequence, at, log,
+    services_at, registry_at, bundle, steps
+} or default { supersedes, services, values, before, after });
 
 /// A file that a run replaces or adds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -17,7 +17,8 @@ const CENTRAL: &[u8; 4] = b"PK\x01\x02";
 /// Extra fields.
 const ZIP64: u16 = 1;
 const UNICODE_PATH: u16 = 0x7075;
-/// Largest directory that is read: it stands in memory. It is several times that of the most members with the longest names.
+/// Largest directory that is read: it stands in memory. It is several times that of the most members with the longest
+/// names.
 const MAX_DIRECTORY: u64 = 16 << 20;
 
 /// The directory of an archive.
@@ -111,18 +112,20 @@ impl End {
 
     /// Tells whether a zip64 end says the same; of a field that is all ones only the zip64 end knows.
     fn agrees(&self, wide: &Self) -> bool {
-        let short = [self.disks.0, self.disks.1].map(u64::from);
-        let short = [short, [self.entries_here, self.entries]].concat();
-        let wide_short = [u64::from(wide.disks.0), wide.disks.1.into(), wide.entries_here, wide.entries];
         let agree = |narrow: u64, wide: u64, ones: u64| narrow == ones || narrow == wide;
-        short.iter().zip(wide_short).all(|(narrow, wide)| agree(*narrow, wide, u16::MAX.into()))
-            && agree(self.size, wide.size, u32::MAX.into())
-            && agree(self.position, wide.position, u32::MAX.into())
+        let agree_in_16 = |narrow, wide| agree(narrow, wide, u16::MAX.into());
+        let agree_in_32 = |narrow, wide| agree(narrow, wide, u32::MAX.into());
+        agree_in_16(self.disks.0.into(), wide.disks.0.into())
+            && agree_in_16(self.disks.1.into(), wide.disks.1.into())
+            && agree_in_16(self.entries_here, wide.entries_here)
+            && agree_in_16(self.entries, wide.entries)
+            && agree_in_32(self.size, wide.size)
+            && agree_in_32(self.position, wide.position)
     }
 }
 
-/// Finds the end: the first whose comment reaches to the end of the file. No mark follows it, for readers that take the last
-/// mark for the end would find another directory.
+/// Finds the end: the first whose comment reaches to the end of the file. No mark follows it, for readers that take the
+/// last mark for the end would find another directory.
 fn find_end(source: &mut dyn Source, file_size: u64) -> Result<(u64, End), ContainerError> {
     let tail_at = file_size.saturating_sub(END_SIZE + MAX_COMMENT);
     let tail = read_at(source, tail_at, to_usize(file_size - tail_at)?)?;
