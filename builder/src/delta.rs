@@ -12,6 +12,7 @@ use qfe_patcher::delta::{Codec, DeltaError};
 use crate::progress::Progress;
 
 mod bsdiff;
+pub mod exe;
 
 /// Stack of an encoding thread: the suffix sort of the `bsdiff` crate recurses, deeply on contrived files.
 const STACK: usize = 64 << 20;
