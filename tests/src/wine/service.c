@@ -122,6 +122,10 @@ static int change(SC_HANDLE manager, const char *verb)
     static const char *const states[] = {"", "stopped", "starting", "stopping", "running"};
     SC_HANDLE service = OpenServiceA(manager, name, SERVICE_ALL_ACCESS);
     int done = 0;
+    if (service == NULL && lstrcmpA(verb, "state") == 0 && GetLastError() == ERROR_SERVICE_DOES_NOT_EXIST) {
+        printf("missing\n");
+        return 2;
+    }
     if (service == NULL)
         return 0;
     if (lstrcmpA(verb, "start") == 0)

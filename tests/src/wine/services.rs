@@ -37,7 +37,7 @@ impl Services<'_> {
         said
     }
 
-    /// Returns what services are: "stopped", "starting", "stopping" or "running".
+    /// Returns what services are: "stopped", "starting", "stopping", "running", or "missing".
     #[track_caller]
     pub fn states(&self, names: &[&str]) -> Vec<String> {
         let commands: Vec<String> = names.iter().map(|name| format!("state {name}")).collect();
