@@ -10,7 +10,7 @@ mod coder;
 use std::io;
 
 use qfe_delta::file::File;
-use qfe_delta::image::checksum;
+use qfe_delta::image::{checksum, rich};
 use qfe_delta::source::{Segment, Source};
 use qfe_delta::stream::transcode;
 use qfe_delta::{DeltaError, head};
@@ -42,10 +42,13 @@ fn smaller(one: Option<Vec<u8>>, other: Option<Vec<u8>>) -> Option<Vec<u8>> {
 
 /// Both files under one reading.
 struct Attempt<'a> {
-    old: &'a [u8],
+    head: Vec<u8>,
     new: &'a [u8],
-    /// The new file as it is coded: with the old one's checksum, if its own is right and can be computed.
+    /// The old file as both sides read it: with its Rich header unmasked.
+    old: Vec<u8>,
+    /// The new file as it is coded: likewise, and with the old one's checksum, if its own is right and can be computed.
     coded: Vec<u8>,
+    rich: bool,
     checksum: bool,
     plain: bool,
     segments: Vec<Segment>,
@@ -54,8 +57,12 @@ struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     /// Reads both as images, if they are.
     fn of_images(old: &'a [u8], new: &'a [u8]) -> Self {
-        let old_file = File::read(old);
+        let head = head(old, new).to_vec();
+        let mut old = old.to_vec();
+        rich::unmask(&mut old);
+        let old_file = File::read(&old);
         let mut coded = new.to_vec();
+        let rich = rich::unmask(&mut coded);
         let mut computed = false;
         if let Some(field) = File::read(new).image.map(|image| image.checksum_at()) {
             let sum = checksum(new, field).to_le_bytes();
@@ -68,13 +75,16 @@ impl<'a> Attempt<'a> {
             }
         }
         let segments = align(&old_file, &File::read(&coded));
-        Self { old, new, coded, checksum: computed, plain: false, segments }
+        Self { head, new, old, coded, rich, checksum: computed, plain: false, segments }
     }
 
     /// Takes both as plain bytes.
     fn of_bytes(old: &'a [u8], new: &'a [u8]) -> Self {
-        let segments = align(&File::plain(old), &File::plain(new));
-        Self { old, new, coded: new.to_vec(), checksum: false, plain: true, segments }
+        let head = head(old, new).to_vec();
+        let mut old = old.to_vec();
+        rich::unmask(&mut old);
+        let segments = align(&File::plain(&old), &File::plain(new));
+        Self { head, new, old, coded: new.to_vec(), rich: false, checksum: false, plain: true, segments }
     }
 
     /// Encodes; nothing if another file comes out, as it may of images with contradictory tables.
@@ -83,11 +93,11 @@ impl<'a> Attempt<'a> {
         let mut source = Source::new(&file, self.segments.clone());
         source.plain = self.plain;
         source.prime = prime;
+        source.rich = self.rich;
         source.checksum = self.checksum;
-        let head = head(self.old, self.new);
         let limit = self.new.len() as u64;
-        match transcode(Encoder::after(&head), self.old, Some(source), limit) {
-            Ok((made, encoder)) => Ok((made == self.new).then(|| encoder.finish(head.len()))),
+        match transcode(Encoder::after(&self.head), &self.old, Some(source), limit) {
+            Ok((made, encoder)) => Ok((made == self.new).then(|| encoder.finish(self.head.len()))),
             Err(DeltaError::TooLarge { found, limit }) => {
                 Err(io::Error::other(DeltaError::TooLarge { found, limit }))
             }
@@ -123,7 +133,7 @@ mod tests {
             let end = (at + cut).min(new.len());
             new.splice(at..end, put);
             let delta = encode(&old, &new).unwrap();
-            prop_assert_eq!(qfe_delta::decode(&old, &delta, new.len() as u64).unwrap(), new);
+            prop_assert_eq!(qfe_delta::decode(old.clone(), &delta, new.len() as u64).unwrap(), new);
         }
     }
 
@@ -132,7 +142,7 @@ mod tests {
         let some = program(1, 2000);
         for (old, new) in [(&[][..], &[][..]), (&[], &some), (&some, &[]), (&some, &some)] {
             let delta = encode(old, new).unwrap();
-            assert_eq!(qfe_delta::decode(old, &delta, new.len() as u64).unwrap(), new);
+            assert_eq!(qfe_delta::decode(old.to_vec(), &delta, new.len() as u64).unwrap(), new);
         }
     }
 
@@ -143,15 +153,15 @@ mod tests {
         new.splice(300..340, *b"something else");
         let delta = encode(&old, &new).unwrap();
         let limit = new.len() as u64;
-        assert!(qfe_delta::decode(&program(3, 1000), &delta, limit).is_err());
-        assert!(qfe_delta::decode(&old, &delta, limit - 1).is_err());
+        assert!(qfe_delta::decode(program(3, 1000), &delta, limit).is_err());
+        assert!(qfe_delta::decode(old.clone(), &delta, limit - 1).is_err());
         for len in 0..delta.len() {
-            assert!(qfe_delta::decode(&old, &delta[..len], limit).is_err(), "cut off at {len}");
+            assert!(qfe_delta::decode(old.clone(), &delta[..len], limit).is_err(), "cut off at {len}");
         }
         for at in 0..delta.len() {
             let mut flipped = delta.clone();
             flipped[at] ^= 1 << (at % 8);
-            assert!(qfe_delta::decode(&old, &flipped, limit).is_err(), "flipped at {at}");
+            assert!(qfe_delta::decode(old.clone(), &flipped, limit).is_err(), "flipped at {at}");
         }
     }
 }

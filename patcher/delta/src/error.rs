@@ -37,11 +37,11 @@ pub enum DeltaError {
         limit: u64,
     },
     /// Old and new file together have another checksum: the delta is damaged, or it was made from another old file.
-    #[error("the checksum of old and new file is {found:08x}, the delta says {wanted:08x}")]
+    #[error("the checksum of old and new file is {found:04x}, the delta says {wanted:04x}")]
     WrongChecksum {
         /// That of the files.
-        found: u32,
+        found: u16,
         /// That in the delta.
-        wanted: u32,
+        wanted: u16,
     },
 }

@@ -253,6 +253,15 @@ impl<'a> File<'a> {
         self.marks.get(index).filter(|mark| mark.start <= at).map_or(0, |mark| mark.class)
     }
 
+    /// Returns the next position, this one or a later one, where bytes stand that are new in every build; the file's size if
+    /// there is none.
+    #[must_use]
+    pub fn next_unique(&self, at: u32) -> u32 {
+        let index = self.marks.partition_point(|mark| mark.end <= at);
+        let mut next = self.marks.get(index..).unwrap_or_default().iter();
+        next.find(|mark| mark.is_unique()).map_or(self.size(), |mark| mark.start.max(at))
+    }
+
     /// Tells whether a relocated 32-bit address begins at a position.
     #[inline]
     #[must_use]

@@ -9,6 +9,7 @@
 
 mod marks;
 mod relocations;
+pub mod rich;
 
 pub(crate) use marks::FIRST_OUTSIDE_HEADERS;
 pub use marks::{Mark, marks};

@@ -11,9 +11,9 @@
 //!
 //! ```text
 //! offset  size  what
-//!      0     2  "Q" 0x01: codec and version
-//!      2     4  CRC-32 of the old file followed by the new one, little-endian
-//!      6   ...  the stream, see [`coder`] and [`stream`]
+//!      0     1  "Q": the codec, in this version of its format
+//!      1     2  the lower half of the CRC-32 of the old file followed by the new one, little-endian
+//!      3   ...  the stream, see [`coder`] and [`stream`]
 //! ```
 //!
 //! The documentation of the modules is the specification; all numbers in it are part of the format. Everything is
@@ -66,35 +66,39 @@ mod walk;
 
 pub use error::DeltaError;
 
-use bytes::u32_at;
-use checksum::crc32;
+use bytes::u16_at;
+use checksum::Checksum;
 use coder::Decoder;
+use image::rich;
 use stream::{MAX_SIZE, transcode};
 
-/// The first two bytes: the codec and the version of its format.
-pub const MAGIC: [u8; 2] = *b"Q\x01";
+/// The first byte: the codec and the version of its format.
+pub const MAGIC: u8 = b'Q';
 /// Bytes before the stream.
-const HEAD: usize = 6;
+const HEAD: usize = 3;
 
 /// Returns what stands before the stream of a delta.
 #[must_use]
 pub fn head(old: &[u8], new: &[u8]) -> [u8; HEAD] {
-    let [first, second] = MAGIC;
-    let [a, b, c, d] = crc32(&[old, new]).to_le_bytes();
-    [first, second, a, b, c, d]
+    let [low, high] = Checksum::of(old).and(new).to_le_bytes();
+    [MAGIC, low, high]
 }
 
 /// Makes the new file from `old` and `delta`; refuses to make more than `limit` bytes.
-pub fn decode(old: &[u8], delta: &[u8], limit: u64) -> Result<Vec<u8>, DeltaError> {
-    if !delta.starts_with(&MAGIC) {
+///
+/// Takes the old file to change its headers: files may be too large for another copy.
+pub fn decode(mut old: Vec<u8>, delta: &[u8], limit: u64) -> Result<Vec<u8>, DeltaError> {
+    if delta.first() != Some(&MAGIC) {
         return Err(DeltaError::UnknownFormat);
     }
     let stream = delta.get(HEAD..).ok_or(DeltaError::Truncated { part: "head" })?;
     if old.len() > MAX_SIZE as usize {
         return Err(DeltaError::TooLarge { found: old.len() as u64, limit: u64::from(MAX_SIZE) });
     }
-    let (new, decoder) = transcode(Decoder::new(stream), old, None, limit)?;
+    let checksum = Checksum::of(&old);
+    rich::unmask(&mut old);
+    let (new, decoder) = transcode(Decoder::new(stream), &old, None, limit)?;
     decoder.finish()?;
-    let (found, wanted) = (crc32(&[old, &new]), u32_at(delta, 2));
+    let (found, wanted) = (checksum.and(&new), u16_at(delta, 1));
     if found == wanted { Ok(new) } else { Err(DeltaError::WrongChecksum { found, wanted }) }
 }

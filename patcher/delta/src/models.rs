@@ -57,16 +57,16 @@ impl Class {
         match self {
             Self::Hit => Shape {
                 bits: 1,
-                contexts: 8,
-                selectors: &[2048, 256],
-                direct: &[2048, 1024, 256, 4096],
-                refinements: 128,
+                contexts: 9,
+                selectors: &[2048, 256, 256],
+                direct: &[2048, 1024, 256, 4096, 64],
+                refinements: 256,
                 ..shape
             },
             Self::Operation => {
                 Shape { bits: 2, contexts: 6, selectors: &[512], direct: &[512, 1024], ..shape }
             }
-            Self::Jump => Shape { bits: 2, contexts: 5, selectors: &[64], direct: &[64], ..shape },
+            Self::Jump => Shape { bits: 3, contexts: 5, selectors: &[64], direct: &[64], ..shape },
             Self::Number => Shape { bits: 6, contexts: 3, selectors: &[128], direct: &[128], ..shape },
             Self::Form => Shape { bits: 2, contexts: 4, selectors: &[64], direct: &[64, 1024], ..shape },
             Self::Byte => Shape {
@@ -119,10 +119,14 @@ impl Class {
 /// A decision that a single counter predicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flag {
+    /// Whether the new file is as long as the old one.
+    SameSize,
     /// Whether both files are plain bytes, though they may be images.
     Plain,
     /// Whether the contexts of literals are taught the old file first.
     Prime,
+    /// Whether the new image's Rich header is masked.
+    Rich,
     /// Whether the new image's checksum is computed.
     Checksum,
     /// Whether the headers are as long as the old file's.
@@ -143,8 +147,10 @@ impl Flag {
     /// Its counter, and how slow that becomes.
     fn place(self) -> (u32, u32) {
         match self {
+            Self::SameSize => (6, 10),
             Self::Plain => (5, 10),
             Self::Prime => (3, 10),
+            Self::Rich => (7, 10),
             Self::Checksum => (4, 10),
             Self::SameHeaders => (0, 10),
             Self::Regenerate => (1, 10),

@@ -7,7 +7,7 @@
 
 use crate::bytes::{u16_at, u32_at};
 use crate::isa::alpha::{self, Format, ZERO};
-use crate::isa::i386::{Instruction, Span};
+use crate::isa::i386::{Instruction, Span, registers};
 use crate::isa::{Body, Isa, Item, ItemKind};
 use crate::model::hash;
 
@@ -36,15 +36,27 @@ impl Prediction {
     }
 }
 
+/// How a number changed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shift {
+    /// What it was.
+    from: u32,
+    /// By how much it changed; 0 if it did not.
+    by: u32,
+}
+
+/// How far from a number that changed the same change is expected, in immediate operands.
+const REACH: u32 = 8000;
+
 /// All renames.
 #[derive(Debug)]
 pub(crate) struct Renames {
     numbers: Numbers,
-    /// i386: for each kind of number by how much it last changed; 0 if it did not.
-    shifts: [u32; 128],
-    /// Whether an i386 number ever changed.
+    /// i386: for each kind of number how it last changed.
+    shifts: [Shift; 256],
+    /// Whether an i386 number or register ever changed.
     changed: bool,
-    /// Alpha: the integer registers, then the floating-point registers.
+    /// The integer registers, then the floating-point or vector registers.
     registers: [u32; 64],
     trust: [i8; 128],
 }
@@ -52,7 +64,13 @@ pub(crate) struct Renames {
 impl Default for Renames {
     fn default() -> Self {
         let registers = std::array::from_fn(|index| u32::try_from(index).unwrap_or(0) & 31);
-        Self { numbers: Numbers::default(), shifts: [0; 128], changed: false, registers, trust: [0; 128] }
+        Self {
+            numbers: Numbers::default(),
+            shifts: [Shift::default(); 256],
+            changed: false,
+            registers,
+            trust: [0; 128],
+        }
     }
 }
 
@@ -64,19 +82,22 @@ impl Renames {
         if item.kind != ItemKind::Instruction {
             return plain;
         }
-        let renamed = match isa {
+        let (renamed, kind) = match isa {
             Isa::Data => return plain,
             Isa::I386 if !self.changed => return plain,
-            Isa::I386 => self.renamed_i386(item, body),
+            Isa::I386 => {
+                let registers = self.with_registers(item, body);
+                let kind = if registers == body { number_kind(item) } else { register_kind(item) };
+                (self.with_numbers(item, body, registers), kind)
+            }
             Isa::Alpha => {
                 let word = self.renamed_word(u32_at(&body, 0), item.references() > 0);
-                with_word(body, word)
+                (with_word(body, word), item.instruction.opcode & 63)
             }
         };
         if renamed == body {
             return plain;
         }
-        let kind = kind(item, isa);
         if self.trust.get(usize::from(kind)).is_some_and(|trust| *trust >= TRUSTED) {
             Prediction { body: renamed, other: Some(body), renamed_first: true, kind }
         } else {
@@ -113,15 +134,29 @@ impl Renames {
         }
     }
 
-    fn renamed_i386(&self, item: &Item, body: Body) -> Body {
+    /// Returns an i386 instruction under its new names.
+    pub(crate) fn renamed_instruction(&self, item: &Item, body: Body) -> Body {
+        self.with_numbers(item, body, self.with_registers(item, body))
+    }
+
+    fn with_registers(&self, item: &Item, body: Body) -> Body {
         let mut renamed = body;
+        for register in registers(&item.instruction, &body) {
+            let number = self.registers.get(register.place(&body)).copied().unwrap_or(0);
+            register.rename(&mut renamed, u8::try_from(number & 7).unwrap_or(0));
+        }
+        renamed
+    }
+
+    /// Renames the numbers of an old body in the one that it becomes.
+    fn with_numbers(&self, item: &Item, body: Body, mut renamed: Body) -> Body {
         for number in numbers(item, &body) {
             let old = number.read(&body);
-            let shift = self.shifts.get(number.kind as usize & 127).copied().unwrap_or(0);
+            let shift = self.shifts.get(number.kind as usize).copied().unwrap_or_default();
             if let Some(new) = self.numbers.find(hash(number.kind, old)) {
                 number.write(&mut renamed, new);
-            } else if shift != 0 && (number.span.len == 1 || old > 0xff) {
-                number.write(&mut renamed, old.wrapping_add(shift));
+            } else if shift.by != 0 && number.shifts(old, shift.from) {
+                number.write(&mut renamed, old.wrapping_add(shift.by));
             }
         }
         renamed
@@ -131,6 +166,18 @@ impl Renames {
         if layout.relative {
             return;
         }
+        if item.instruction.opcode == layout.opcode && item.instruction.map == layout.map {
+            let pairs = registers(&item.instruction, before).zip(registers(layout, after));
+            for (old, new) in pairs {
+                let (from, to) = (old.place(before), new.place(after));
+                if let Some(name) = self.registers.get_mut(from)
+                    && from / 32 == to / 32
+                {
+                    self.changed |= from != to;
+                    *name = u32::try_from(to & 31).unwrap_or(0);
+                }
+            }
+        }
         for number in numbers(item, before) {
             let old = number.read(before);
             let span = if number.is_displacement { layout.displacement } else { layout.immediate };
@@ -138,13 +185,13 @@ impl Renames {
                 continue;
             }
             let new = Number { span, ..number }.read(after);
-            let Some(shift) = self.shifts.get_mut(number.kind as usize & 127) else { continue };
+            let Some(shift) = self.shifts.get_mut(number.kind as usize) else { continue };
             let key = hash(number.kind, old);
             if new != old {
                 self.changed = true;
                 self.numbers.insert(key, new);
-                *shift = new.wrapping_sub(old);
-            } else if *shift != 0 || self.numbers.find(key).is_some() {
+                *shift = Shift { from: old, by: new.wrapping_sub(old) };
+            } else if shift.by != 0 || self.numbers.find(key).is_some() {
                 self.numbers.insert(key, old);
             }
         }
@@ -248,26 +295,31 @@ fn literal_key(word: u32) -> u32 {
     0x8000_0000 | alpha::literal(word) | (word & 0xfe0) << 8
 }
 
-/// Returns the kind of an item, below 128: for each, trust is counted.
-fn kind(item: &Item, isa: Isa) -> u8 {
-    match isa {
-        Isa::I386 => {
-            64 + item.instruction.immediate.len.min(7) + 8 * item.instruction.displacement.len.min(4)
-        }
-        Isa::Data | Isa::Alpha => item.instruction.opcode & 63,
-    }
+/// Returns the kind of an i386 instruction with renamed numbers, from 64 to 127: for each, trust is counted.
+fn number_kind(item: &Item) -> u8 {
+    64 + item.instruction.immediate.len.min(7) + 8 * item.instruction.displacement.len.min(4)
+}
+
+/// Returns the kind of one with renamed registers, below 64.
+fn register_kind(item: &Item) -> u8 {
+    u8::from(item.instruction.modrm_at > 0)
 }
 
 /// A number in an i386 instruction.
 #[derive(Clone, Copy)]
 struct Number {
     span: Span,
-    /// What it belongs to, below 128.
+    /// What it belongs to, below 256.
     kind: u32,
     is_displacement: bool,
 }
 
 impl Number {
+    /// Tells whether it is likely that a number changes as another of its kind did.
+    fn shifts(self, old: u32, other: u32) -> bool {
+        if self.is_displacement { self.span.len == 1 || old > 0xff } else { old.abs_diff(other) < REACH }
+    }
+
     fn read(self, body: &Body) -> u32 {
         let at = u32::from(self.span.at);
         match self.span.len {
@@ -298,7 +350,11 @@ fn numbers(item: &Item, body: &Body) -> impl Iterator<Item = Number> {
         is_displacement: true,
     });
     let operand = (matches!(immediate.len, 2 | 4) && !instruction.relative && !item.refers_at(immediate.at))
-        .then(|| Number { span: immediate, kind: 112 + u32::from(immediate.len), is_displacement: false });
+        .then(|| Number {
+            span: immediate,
+            kind: 128 | (u32::from(instruction.opcode) ^ u32::from(immediate.len) << 4) & 127,
+            is_displacement: false,
+        });
     offset.into_iter().chain(operand)
 }
 

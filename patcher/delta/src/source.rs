@@ -24,6 +24,8 @@ pub struct Source<'a> {
     pub plain: bool,
     /// Whether the contexts of literals are taught the old file first: slower, often smaller.
     pub prime: bool,
+    /// Whether the image's Rich header is unmasked.
+    pub rich: bool,
     /// Whether the image's checksum is right, so that it can be computed.
     pub checksum: bool,
     /// How many segments lie behind.
@@ -34,7 +36,7 @@ impl<'a> Source<'a> {
     /// Wants a file coded.
     #[must_use]
     pub fn new(file: &'a File<'a>, segments: Vec<Segment>) -> Self {
-        Self { file, segments, plain: false, prime: false, checksum: false, passed: 0 }
+        Self { file, segments, plain: false, prime: false, rich: false, checksum: false, passed: 0 }
     }
 
     /// Passes over the segments that end at a position or before; returns the next.

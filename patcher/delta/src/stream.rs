@@ -1,12 +1,12 @@
 //! The order of things in a stream.
 //!
 //! ```text
-//! size of the new file
+//! whether the new file is as long as the old one; if not, how long
 //! whether both files are plain bytes, though they may be images
 //! whether literals are primed
 //! whether the headers are as long as the old file's; if not, how long; 0 if the new file is no image
 //! the headers
-//! of an image: whether its checksum is computed; whether its relocations are; on Alpha, whether low halves have
+//! of an image: whether its Rich header is masked; whether its checksum is computed; whether its relocations are; on Alpha, whether low halves have
 //!     relocations; if they are computed, the number of extras and for each: distance from the one before, kind, and
 //!     the parameter of a HIGHADJ
 //! every other region
@@ -14,9 +14,10 @@
 //! ```
 
 use crate::DeltaError;
+use crate::bytes::len;
 use crate::coder::Coder;
 use crate::file::{File, Region, regions};
-use crate::image::{Image, Machine, Relocation, RelocationKind, Rva, checksum};
+use crate::image::{Image, Machine, Relocation, RelocationKind, Rva, checksum, rich};
 use crate::isa::Isa;
 use crate::models::{Flag, Models};
 use crate::relocations::{MOST_EXTRAS, extras, regenerate};
@@ -34,7 +35,7 @@ const EXTRA_DISTANCE: u32 = 31;
 const EXTRA_KIND: u32 = 32;
 const EXTRA_PARAMETER: u32 = 33;
 
-/// Codes a file: an encoder gives a source, a decoder none. Returns the new file and the coder.
+/// Codes a file; the old one's Rich header is unmasked. An encoder gives a source, a decoder none. Returns the new file and the coder.
 ///
 /// What comes out of an encoder is what a decoder will make: it is compared with the file that was wanted.
 pub fn transcode<C: Coder>(
@@ -44,7 +45,9 @@ pub fn transcode<C: Coder>(
     limit: u64,
 ) -> Result<(Vec<u8>, C), DeltaError> {
     let mut models = Models::new(coder);
-    let size = models.number(SIZE, 0, source.as_ref().map_or(0, |source| source.file.size()));
+    let wish = source.as_ref().map_or(0, |source| source.file.size());
+    let size =
+        if models.flag(Flag::SameSize, wish == len(old)) { len(old) } else { models.number(SIZE, 0, wish) };
     if u64::from(size) > limit || size > MAX_SIZE {
         return Err(DeltaError::TooLarge { found: u64::from(size), limit: limit.min(u64::from(MAX_SIZE)) });
     }
@@ -64,7 +67,15 @@ pub fn transcode<C: Coder>(
         let twin = region.section.and_then(|number| old.image.as_ref()?.sections.get(number));
         let twin = twin.map(|section| section.offset);
         match without_table(&walk, region, &plan) {
-            Some(region) => walk.region(&region, twin)?,
+            Some(rest) => {
+                // What is left of a section begins behind the old table, too.
+                let table = if rest == *region {
+                    0
+                } else {
+                    old.image.as_ref().map_or(0, |image| image.relocations.size)
+                };
+                walk.region(&rest, twin.map(|twin| twin.saturating_add(table)))?;
+            }
             None => {
                 if let Some(twin) = twin {
                     walk.old_at = twin;
@@ -77,6 +88,9 @@ pub fn transcode<C: Coder>(
     if let Some(image) = &image {
         if let Some(extras) = &plan.extras {
             regenerate(&mut new, image, &resolved, plan.low_relocations, extras);
+        }
+        if plan.rich {
+            rich::mask(&mut new);
         }
         if plan.checksum {
             let sum = checksum(&new, image.checksum_at());
@@ -119,6 +133,7 @@ fn headers<C: Coder>(walk: &mut Walk<'_, C>, size: u32) -> Result<u32, DeltaErro
 /// What of an image is computed.
 #[derive(Debug, Default)]
 struct Plan {
+    rich: bool,
     checksum: bool,
     low_relocations: bool,
     /// The extras of the table of relocations, if that is computed.
@@ -131,7 +146,12 @@ fn plan<C: Coder>(walk: &mut Walk<'_, C>, size: u32) -> Result<Plan, DeltaError>
     let wished = source.and_then(extras);
     let (sum, low) =
         source.map_or((false, false), |source| (source.checksum, source.file.has_low_relocations()));
-    let mut plan = Plan { checksum: walk.models.flag(Flag::Checksum, sum), ..Plan::default() };
+    let rich = source.is_some_and(|source| source.rich);
+    let mut plan = Plan {
+        rich: walk.models.flag(Flag::Rich, rich),
+        checksum: walk.models.flag(Flag::Checksum, sum),
+        ..Plan::default()
+    };
     if !walk.models.flag(Flag::Regenerate, wished.is_some()) {
         return Ok(plan);
     }

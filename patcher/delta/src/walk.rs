@@ -38,6 +38,8 @@ const STEADY: u32 = 16;
 /// Items of a block, and of one after many.
 const BLOCK: u32 = 24;
 const LONG_BLOCK: u32 = 128;
+/// The least items of a block that ends early.
+const SHORT_BLOCK: u32 = 8;
 /// Items in a row after which blocks are long.
 const VERY_STEADY: u32 = 512;
 /// The longest item.
@@ -127,6 +129,8 @@ pub(crate) struct Walk<'a, C> {
     pub(crate) at: u32,
     /// The pointer into the old file.
     pub(crate) old_at: u32,
+    /// Where it was before the last jumps, the latest first.
+    departures: [u32; 3],
     pub(crate) history: History,
     pub(crate) matcher: Matcher,
     pub(crate) renames: Renames,
@@ -138,6 +142,8 @@ pub(crate) struct Walk<'a, C> {
     pub(crate) low: Bits,
     /// Items to be coded singly before the next block.
     single: u32,
+    /// Whether one of those is not as predicted, or follows a jump: the block was not, and none was found yet.
+    doubtful: bool,
     planned: Vec<Planned>,
 }
 
@@ -152,6 +158,7 @@ impl<'a, C: Coder> Walk<'a, C> {
             image: None,
             at: 0,
             old_at: 0,
+            departures: [0; 3],
             history: History::default(),
             matcher: Matcher::new(old, size),
             renames: Renames::default(),
@@ -161,6 +168,7 @@ impl<'a, C: Coder> Walk<'a, C> {
             high: Bits::default(),
             low: Bits::default(),
             single: 0,
+            doubtful: false,
             planned: Vec::new(),
         }
     }
@@ -179,7 +187,7 @@ impl<'a, C: Coder> Walk<'a, C> {
         if region.isa == Isa::Alpha {
             self.old_at &= !3;
         }
-        (self.at, self.single, self.history.run) = (region.start, 0, 0);
+        (self.at, self.single, self.doubtful, self.history.run) = (region.start, 0, false, 0);
         self.matcher.let_go();
         while self.at < region.end {
             let wish = self.wish(region);
@@ -253,12 +261,13 @@ impl<'a, C: Coder> Walk<'a, C> {
         if from.end - self.old_at < count * LONGEST || region.end - self.at < count * LONGEST {
             return Ok(false);
         }
+        let Some(count) = self.without_unique(count, region, &from) else { return Ok(false) };
         let steady = self.plan(region, &from, count) && wish.jump.is_none();
         let situation = (range(self.history.run) * 2 + u32::from(count > BLOCK)) * 4
             + (self.history.hits >> 16 & 3).count_ones()
             + 128 * region.isa.number();
         if !self.models.block(situation, steady) {
-            self.single = count - 1;
+            (self.single, self.doubtful) = (count - 1, true);
             return Ok(false);
         }
         let planned = std::mem::take(&mut self.planned);
@@ -270,6 +279,24 @@ impl<'a, C: Coder> Walk<'a, C> {
         self.history.hits = u32::MAX;
         self.matcher.let_go();
         Ok(true)
+    }
+
+    /// Ends a block of data before bytes that are new in every build; none if it becomes too short.
+    fn without_unique(&self, count: u32, region: &Region, from: &Region) -> Option<u32> {
+        if region.isa != Isa::Data {
+            return Some(count);
+        }
+        let end = self.old.file.next_unique(self.old_at);
+        if end - self.old_at >= count * 4 {
+            return Some(count);
+        }
+        let (mut at, mut old_at, mut items) = (self.at, self.old_at, 0);
+        while items < count && old_at < end {
+            let size = self.old.cut(old_at, from, at, region).size();
+            (at, old_at, items) = (at + size, old_at + size, items + 1);
+        }
+        let items = if old_at > end { items - 1 } else { items };
+        (items >= SHORT_BLOCK).then_some(items)
     }
 
     /// Plans a block; an encoder learns whether all is as predicted, and plans no further than that.
@@ -320,7 +347,7 @@ impl<'a, C: Coder> Walk<'a, C> {
             return Ok(());
         }
 
-        self.history.run = 0;
+        (self.history.run, self.doubtful) = (0, false);
         if self.matcher.old() == Some(self.old_at) {
             self.matcher.let_go();
         }
@@ -375,6 +402,7 @@ impl<'a, C: Coder> Walk<'a, C> {
             }
         };
         let mark = if region.isa == Isa::Data { form >> 16 } else { 0 };
+        let doubt = if self.doubtful { range(self.single + 1) } else { 0 };
         let mut evidence = Class::Hit.evidence();
         evidence.context(run | kind << 8, hits & 15 | isa << 8);
         evidence.context(hits & 255, isa);
@@ -385,16 +413,19 @@ impl<'a, C: Coder> Walk<'a, C> {
         evidence
             .context(agrees | self.matcher.length.min(15) << 2, run | item.references() << 8 | renamed << 12);
         evidence.context(self.history.operations & 255, hits & 3 | kind << 4);
+        evidence.context(doubt << 2 | isa, kind | renamed << 4);
         let situation = run * 16 + (hits & 15) + 256 * code_situation(isa, renamed);
         let agreement = agrees * 16 + kind.min(3) * 4 + isa;
         evidence.select(situation);
         evidence.select(agreement);
+        evidence.select(doubt * 16 + (hits & 3) * 4 + isa);
         evidence.count(situation);
         evidence.count(if isa == 0 { 768 | mark } else { isa << 8 | hits & 255 });
         evidence.count(agreement);
         let opcode = u32::from(item.instruction.opcode) | u32::from(item.instruction.map & 3) << 8;
         evidence.count(isa << 10 | opcode);
-        evidence.refine(run * 8 + (hits & 7));
+        evidence.count(doubt << 2 | isa);
+        evidence.refine(if doubt > 0 { 128 + doubt * 4 + isa } else { run * 8 + (hits & 7) });
         evidence
     }
 
@@ -442,7 +473,8 @@ impl<'a, C: Coder> Walk<'a, C> {
         let to = self.jump_target(region, wish.unwrap_or(0))?;
         let outside = DeltaError::OutOfBounds { field: "jump", found: i64::from(to), bound: "old file" };
         let item = self.old.item(to, self.at, region).ok_or(outside)?;
-        self.old_at = to;
+        let [last, second, _] = self.departures;
+        (self.departures, self.old_at) = ([self.old_at, last, second], to);
         let body = item.body(self.old.file.bytes, to);
         self.copy(&item, &body, &body, region.isa);
         self.history.run = 1;
@@ -451,18 +483,13 @@ impl<'a, C: Coder> Walk<'a, C> {
         Ok(())
     }
 
-    /// Codes a place of the old file: 0 at the match pointer, 1 so far on, 2 so far back, 3 a few items on.
+    /// Codes a place of the old file: 0 at the match pointer, 1 so far on, 2 so far back, 3 a few items on, 4 to 6 near one
+    /// of the last places that were left by a jump.
     fn jump_target(&mut self, region: &Region, wish: u32) -> Result<u32, DeltaError> {
         let (isa, here) = (region.isa.number(), self.old_at);
         let unit = if region.isa == Isa::Alpha { 2 } else { 0 };
         let matched = self.matcher.old();
-        let steps = if C::ENCODES && region.isa != Isa::Data { self.steps(region.isa, wish) } else { None };
-        let way = match steps {
-            _ if matched == Some(wish) => 0,
-            Some(_) => 3,
-            None if wish > here => 1,
-            None => 2,
-        };
+        let way = if C::ENCODES { self.way(region.isa, unit, wish) } else { 0 };
         let good = match matched {
             None => 0,
             Some(_) => 1 + u32::from(self.matcher.length > 5),
@@ -481,10 +508,12 @@ impl<'a, C: Coder> Walk<'a, C> {
             found: i64::from(found),
             bound: "old file",
         };
-        match self.models.code(Class::Jump, &evidence, way, 2) {
+        let way = self.models.code(Class::Jump, &evidence, way, 3);
+        match way {
             0 => matched.ok_or(outside(0)),
             3 => {
-                let steps = self.models.number(6 + 8 * isa, operations, steps.unwrap_or(1) - 1) + 1;
+                let steps = self.steps(region.isa, wish).unwrap_or(1);
+                let steps = self.models.number(6 + 8 * isa, operations, steps - 1) + 1;
                 if steps > MAX_STEPS {
                     return Err(outside(steps));
                 }
@@ -496,13 +525,34 @@ impl<'a, C: Coder> Walk<'a, C> {
                 let distance = distance.checked_add(1).and_then(|distance| distance.checked_mul(1 << unit));
                 distance.and_then(|distance| here.checked_add(distance)).ok_or(outside(u32::MAX))
             }
-            _ => {
+            2 => {
                 let distance = here.wrapping_sub(wish) >> unit;
                 let distance = self.models.number(3 + 8 * isa, operations, distance & MAX_DISTANCE);
                 let to = distance.checked_mul(1 << unit).and_then(|distance| here.checked_sub(distance));
                 to.ok_or(outside(distance))
             }
+            _ => {
+                let left = self.departures.get(way as usize - 4).ok_or(outside(way))? >> unit << unit;
+                let distance = self.models.number(4 + 8 * isa, operations, signed(wish, left, unit));
+                let back = (distance & 1).wrapping_neg();
+                Ok(left.wrapping_add((distance >> 1 ^ back) << unit))
+            }
         }
+    }
+
+    /// Returns in which of those ways an encoder tells a place.
+    fn way(&self, isa: Isa, unit: u32, wish: u32) -> u32 {
+        if self.matcher.old() == Some(wish) {
+            return 0;
+        }
+        if isa != Isa::Data && self.steps(isa, wish).is_some() {
+            return 3;
+        }
+        let direct = (1 + u32::from(wish <= self.old_at), wish.abs_diff(self.old_at) >> unit);
+        let cost = |distance: u32| (u64::from(distance) + 1).ilog2();
+        let near = (4..).zip(self.departures).map(|(way, left)| (way, signed(wish, left, unit)));
+        let best = near.min_by_key(|(_, distance)| cost(*distance)).unwrap_or(direct);
+        if cost(best.1) + DEPARTURE_BITS < cost(direct.1) { best.0 } else { direct.0 }
     }
 
     /// Returns how many items on a place is, if it is that near.
@@ -556,6 +606,15 @@ impl<'a, C: Coder> Walk<'a, C> {
 
 /// The largest distance that numbers can carry.
 const MAX_DISTANCE: u32 = u32::MAX >> 1;
+
+/// What it costs more to name one of the last places that were left, in bits.
+const DEPARTURE_BITS: u32 = 2;
+
+/// Returns how far a place is from where the pointer was, in units, with the sign in the lowest bit.
+fn signed(to: u32, from: u32, unit: u32) -> u32 {
+    let distance = to.wrapping_sub(from >> unit << unit).cast_signed() >> unit;
+    (distance << 1 ^ distance >> 31).cast_unsigned() & MAX_DISTANCE
+}
 
 /// Returns which of seven situations a prediction is in: data, or code and what renames say.
 fn code_situation(isa: u32, renamed: u32) -> u32 {

@@ -19,6 +19,13 @@ pub struct Mark {
     pub class: u32,
 }
 
+impl Mark {
+    /// Tells whether what stands there is new in every build.
+    pub(crate) fn is_unique(&self) -> bool {
+        matches!(self.class, GUID | BUILD_HASH)
+    }
+}
+
 /// 16-bit words of the PE header: this, plus the number of the word up to 125.
 const HEADER: u32 = 1;
 /// 32-bit words of section headers: this, plus the number of the word.

@@ -6,6 +6,10 @@
 //!
 //! Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, appendix A (opcode maps).
 
+mod registers;
+
+pub use registers::{Register, registers};
+
 /// What a byte of an instruction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

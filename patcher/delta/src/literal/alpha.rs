@@ -14,7 +14,7 @@ use crate::models::Class;
 use crate::walk::Walk;
 
 /// How many contexts depend on the text alone: they come first and can be taught.
-pub(super) const TEXT_CONTEXTS: usize = 10;
+pub(super) const TEXT_CONTEXTS: usize = 5;
 
 /// Stands for a field or word that is not there in contexts.
 const NONE: u32 = u32::MAX;

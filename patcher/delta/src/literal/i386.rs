@@ -15,7 +15,7 @@ use crate::models::Class;
 use crate::walk::Walk;
 
 /// How many contexts depend on the text alone: they come first and can be taught.
-pub(super) const TEXT_CONTEXTS: usize = 14;
+pub(super) const TEXT_CONTEXTS: usize = 8;
 
 impl Role {
     fn number(self) -> u32 {

@@ -9,7 +9,7 @@ pub(crate) const MAX_EXPECTATIONS: usize = 4;
 /// Most selectors of a predictor.
 pub(crate) const MAX_SELECTORS: usize = 3;
 /// Most direct counters of a predictor.
-pub(crate) const MAX_DIRECT: usize = 4;
+pub(crate) const MAX_DIRECT: usize = 5;
 
 /// A symbol that may come.
 #[derive(Clone, Copy, Debug, Default)]

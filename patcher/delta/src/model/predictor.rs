@@ -30,6 +30,8 @@ use crate::coder::Coder;
 const MAX_INPUTS: usize = 64;
 /// How slow the counters of states, circumstances and direct counters become.
 const LAST: u32 = 250;
+/// How many kinds of bits differ in what the first expectation says: *no*, *yes*, nothing.
+const KINDS: u32 = 3;
 /// The least likely that anything is held to be.
 const LEAST: u32 = 24;
 
@@ -62,7 +64,8 @@ pub(crate) struct Predictor {
     trust: Vec<Table<Counter>>,
     direct: Vec<Table<Counter>>,
     weights: Vec<Weights>,
-    last: [i32; MAX_SELECTORS],
+    /// The final weights, by the bit's number and what is expected.
+    last: Table<[i32; MAX_SELECTORS]>,
     refinement: Option<Refinement>,
 }
 
@@ -107,7 +110,7 @@ impl Predictor {
         initial.extend([whole, 0].repeat(shape.direct.len()));
         let weights: Vec<_> = shape.selectors.iter().map(|sets| Weights::new(*sets, &initial)).collect();
         let share = ONE / i32::try_from(weights.len()).unwrap_or(1).max(1);
-        let rows = shape.refinements * shape.bits * if shape.expectations > 0 { 3 } else { 1 };
+        let rows = shape.refinements * shape.bits * KINDS;
         let counters = |values: &u32| Table::new(values << shape.bits, Counter::new(32_768, 0));
         Self {
             bits: shape.bits,
@@ -117,7 +120,7 @@ impl Predictor {
             trust: vec![Table::new(2048, Counter::new(60_000, 2)); shape.expectations],
             direct: shape.direct.iter().map(counters).collect(),
             weights,
-            last: [share; MAX_SELECTORS],
+            last: Table::new(shape.bits * KINDS, [share; MAX_SELECTORS]),
             refinement: (rows > 0).then(|| Refinement::new(rows, &shared.logistic)),
         }
     }
@@ -145,10 +148,12 @@ impl Predictor {
             let inputs = self.inputs(shared, &symbol, hint);
             let values = inputs.values.get(..self.inputs).unwrap_or_default();
 
+            let kind = symbol.kind();
+            let last = self.last.at_mut(symbol.done * KINDS + kind);
             let mut chosen = [Chosen::default(); MAX_SELECTORS];
             let mut sum = 0_i64;
             for (((chosen, weights), selector), last) in
-                chosen.iter_mut().zip(&self.weights).zip(evidence.selectors.as_slice()).zip(&self.last)
+                chosen.iter_mut().zip(&self.weights).zip(evidence.selectors.as_slice()).zip(&*last)
             {
                 *chosen = weights.choose(*selector, values);
                 sum = sum.wrapping_add(i64::from(chosen.dot).wrapping_mul(i64::from(*last)));
@@ -157,13 +162,15 @@ impl Predictor {
             #[expect(clippy::cast_possible_truncation, reason = "held within the limits")]
             let mixed = (sum >> 16).clamp(-limit, limit) as i32;
             let plain = shared.logistic.squash(mixed);
-            let row = self.row(&symbol);
+            let row = (evidence.refinement.wrapping_mul(KINDS).wrapping_add(kind))
+                .wrapping_mul(self.bits)
+                .wrapping_add(symbol.done);
             let refined = self.refinement.as_ref().map(|refinement| refinement.refine(row, mixed, plain));
             let probability = refined.map_or(plain, |refined| refined.probability);
             let decision = coder.decide(bit(wish, left), probability.clamp(LEAST, 65_536 - LEAST));
 
             let error = (i32::from(decision) << 16).wrapping_sub(plain.cast_signed()) >> 4;
-            for ((chosen, weights), last) in chosen.iter().zip(&mut self.weights).zip(&mut self.last) {
+            for ((chosen, weights), last) in chosen.iter().zip(&mut self.weights).zip(last) {
                 weights.learn(&shared.weight_rates, &shared.logistic, *chosen, values, decision);
                 let step = chosen.dot.wrapping_mul(error).wrapping_mul(2).wrapping_add(8192) >> 14;
                 *last = last.wrapping_add(step).clamp(-4 * ONE, 4 * ONE);
@@ -249,20 +256,6 @@ impl Predictor {
     fn direct_index(&self, symbol: &Partial<'_>, counter: u32) -> u32 {
         (counter << self.bits).wrapping_add(symbol.node).wrapping_sub(1)
     }
-
-    /// Returns the row that refines the next bit.
-    #[inline]
-    fn row(&self, symbol: &Partial<'_>) -> u32 {
-        let first = symbol.expected.as_slice().first().map(|expectation| expectation.symbol);
-        let (kinds, kind) = match first {
-            None => (1, 0),
-            Some(None) => (3, 2),
-            Some(Some(expected)) => (3, u32::from(bit(expected, symbol.left))),
-        };
-        (symbol.evidence.refinement.wrapping_mul(kinds).wrapping_add(kind))
-            .wrapping_mul(self.bits)
-            .wrapping_add(symbol.done)
-    }
 }
 
 /// A symbol of which some bits are known.
@@ -294,6 +287,13 @@ impl<'a> Partial<'a> {
                 *slot = shared.slots.find(&shared.histories, key);
             }
         }
+    }
+
+    /// Returns what the first expectation says of the next bit.
+    #[inline]
+    fn kind(&self) -> u32 {
+        let first = self.expected.as_slice().first().and_then(|expectation| expectation.symbol);
+        first.map_or(2, |expected| u32::from(bit(expected, self.left)))
     }
 
     #[inline]

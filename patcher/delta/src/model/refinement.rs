@@ -48,7 +48,10 @@ impl Refinement {
         let below = row.wrapping_mul(POINTS).wrapping_add(point);
         let (low, high) = (self.counters.at(below), self.counters.at(below.wrapping_add(1)));
         let mean = (low.probability() * (256 - past) + high.probability() * past) >> 8;
-        Refined { nearer: below.wrapping_add(u32::from(past > 128)), probability: (probability + mean) >> 1 }
+        Refined {
+            nearer: below.wrapping_add(u32::from(past > 128)),
+            probability: (probability * 5 + mean * 3) >> 3,
+        }
     }
 
     /// Learns what happened.

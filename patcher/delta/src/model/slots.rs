@@ -9,32 +9,39 @@
 use super::history::{Histories, State};
 use super::table::Table;
 
-/// Bytes of one slot.
-const SLOT: u32 = 16;
+/// A slot.
+type Slot = [State; 16];
+
+/// Slots that are tried together: a line of the processor's cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Line([Slot; 4]);
 
 /// The hash table.
 #[derive(Clone, Debug)]
 pub(crate) struct Slots {
-    slots: Table<[State; SLOT as usize]>,
+    lines: Table<Line>,
     mask: u32,
 }
 
 impl Slots {
     /// Makes an empty table of `1 << bits` bytes.
     pub(crate) fn new(bits: u32) -> Self {
-        let count = (1_u32 << bits) / SLOT;
-        Self { slots: Table::new(count, [0; SLOT as usize]), mask: count - 1 }
+        let count = (1_u32 << bits) / 16;
+        Self { lines: Table::new(count / 4, Line([[0; 16]; 4])), mask: count - 1 }
     }
 
     /// Finds the slot of a hash, or makes one; returns its number.
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "masked to the length of the array")]
     pub(crate) fn find(&mut self, histories: &Histories, hash: u32) -> u32 {
         let [check, ..] = hash.to_be_bytes();
         let check = check.max(1);
         let place = hash & self.mask;
+        let Line(line) = self.lines.at_mut(place >> 2);
         let (mut best, mut least) = (place, u8::MAX);
         for other in [place, place ^ 1, place ^ 2] {
-            let [found, first, ..] = *self.slots.at(other);
+            let [found, first, ..] = line[(other & 3) as usize];
             if found == check {
                 return other;
             }
@@ -47,19 +54,18 @@ impl Slots {
                 (best, least) = (other, weight);
             }
         }
-        let slot = self.slots.at_mut(best);
-        *slot = [0; SLOT as usize];
-        if let Some(first) = slot.first_mut() {
-            *first = check;
-        }
+        let slot = &mut line[(best & 3) as usize];
+        *slot = [0; 16];
+        slot[0] = check;
         best
     }
 
     /// Returns the state of a prefix, from 1 to 15.
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "masked to the length of the arrays")]
     pub(crate) fn state(&mut self, slot: u32, prefix: u32) -> &mut State {
-        #[expect(clippy::indexing_slicing, reason = "masked to the length of the array")]
-        &mut self.slots.at_mut(slot)[(prefix & (SLOT - 1)) as usize]
+        let Line(line) = self.lines.at_mut(slot >> 2);
+        &mut line[(slot & 3) as usize][(prefix & 15) as usize]
     }
 }
 

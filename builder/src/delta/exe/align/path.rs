@@ -23,7 +23,7 @@ const SHARE: Cost = 70;
 const SUBSTITUTED: Cost = 300;
 const INSERTED: Cost = 350;
 /// The most that a jump costs.
-const MAX_JUMP: Cost = 2400;
+const MAX_JUMP: Cost = 3000;
 /// How much dearer than the best a diagonal may be.
 const PATIENCE: Cost = 4500;
 /// Diagonals that are followed at a time.
