@@ -1,11 +1,13 @@
 //! The lengths and fields of i386 instructions in 32-bit code.
 //!
 //! Knows the one-byte and two-byte opcode maps, 0F 38 and 0F 3A, x87, and what VEX and EVEX prefixes lead. No instruction
-//! is checked for being valid beyond its length, and none has an address-size prefix (67) or a 16-bit relative branch: a
-//! compiler makes neither, data that is cut as code does.
+//! is checked for being valid beyond its length, and none has an address-size prefix (67), a 16-bit relative branch or an
+//! XOP prefix: a compiler makes none of them, data that is cut as code does.
 //!
 //! Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, appendix A (opcode maps).
 
+#[cfg(test)]
+mod lengths;
 mod registers;
 
 pub use registers::{Register, registers};
@@ -126,11 +128,12 @@ impl Decoder<'_> {
     }
 
     fn run(&mut self) -> Result<(), Stop> {
-        let mut narrow = false;
+        let (mut narrow, mut scalar) = (false, false);
         let first = loop {
             match self.next(Role::Opcode, 0)? {
                 0x66 => narrow = true,
-                0x26 | 0x2e | 0x36 | 0x3e | 0x64 | 0x65 | 0xf0 | 0xf2 | 0xf3 => {}
+                0xf2 => scalar = true,
+                0x26 | 0x2e | 0x36 | 0x3e | 0x64 | 0x65 | 0xf0 | 0xf3 => {}
                 0x67 => return Err(Stop::Invalid),
                 opcode => break opcode,
             }
@@ -141,11 +144,15 @@ impl Decoder<'_> {
             0x62 | 0xc4 | 0xc5 => self.vector_prefix(first)?,
             _ => one_byte(first),
         };
-        if layout.immediate == 4 && narrow {
-            layout.immediate = 2;
+        if narrow && matches!(layout.immediate, 4 | 6) {
+            layout.immediate -= 2;
         }
         if narrow && layout.relative == 4 {
             return Err(Stop::Invalid);
+        }
+        // EXTRQ and INSERTQ; without a prefix it is VMREAD.
+        if (self.known.map, self.known.opcode) == (1, 0x78) && (narrow || scalar) {
+            layout.immediate = 2;
         }
         let mut displacement = layout.displacement;
         if layout.modrm {
@@ -177,6 +184,9 @@ impl Decoder<'_> {
             (self.known.map, layout.immediate) = if second == 0x38 { (2, 0) } else { (3, 1) };
             self.known.opcode = self.next(Role::Opcode, 2)?;
         }
+        if is_control_move(second) {
+            self.next(Role::ModRm, 0)?;
+        }
         Ok(layout)
     }
 
@@ -201,7 +211,7 @@ impl Decoder<'_> {
         (self.known.opcode, self.known.map) = (opcode, 3 + (map & 3));
         let immediate = match map {
             1 => immediate_0f(opcode),
-            2 => 0,
+            2 | 5 | 6 => 0,
             3 => 1,
             _ => return Err(Stop::Invalid),
         };
@@ -279,16 +289,67 @@ fn one_byte(opcode: u8) -> Layout {
     Layout { modrm, immediate, relative, displacement }
 }
 
+/// MOV of control, debug and test registers: both operands are registers, whatever the mode in its ModR/M byte.
+fn is_control_move(opcode: u8) -> bool {
+    matches!(opcode, 0x20..=0x24 | 0x26)
+}
+
 fn has_modrm_0f(opcode: u8) -> bool {
-    !matches!(
-        opcode,
-        0x05 | 0x06 | 0x08 | 0x09 | 0x0b | 0x0e | 0x30..=0x37 | 0x77 | 0x80..=0x8f | 0xa0..=0xa2 | 0xa8..=0xaa | 0xc8..=0xcf
-    )
+    !is_control_move(opcode)
+        && !matches!(
+            opcode,
+            0x05..=0x09 | 0x0b | 0x0e | 0x30..=0x37 | 0x77 | 0x80..=0x8f | 0xa0..=0xa2 | 0xa8..=0xaa | 0xc8..=0xcf
+        )
 }
 
 fn immediate_0f(opcode: u8) -> u8 {
     match opcode {
         0x0f | 0x70..=0x73 | 0xa4 | 0xac | 0xba | 0xc2 | 0xc4..=0xc6 => 1,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn len(bytes: &[u8]) -> u8 {
+        let Decoded::Whole(instruction) = decode(bytes) else { panic!("no instruction") };
+        instruction.len
+    }
+
+    #[test]
+    fn sysret_has_no_operands() {
+        assert_eq!(len(&[0x0f, 0x07, 0x05, 0, 0, 0, 0]), 2);
+    }
+
+    #[test]
+    fn control_registers_are_moved_to_registers_only() {
+        // mov eax, cr0 in its usual form, then in those that would name memory elsewhere
+        assert_eq!(len(&[0x0f, 0x20, 0xc0]), 3);
+        assert_eq!(len(&[0x0f, 0x22, 0x05, 0, 0, 0, 0]), 3);
+        assert_eq!(len(&[0x0f, 0x23, 0x84, 0x24, 0, 0, 0, 0]), 3);
+    }
+
+    #[test]
+    fn a_far_address_is_as_wide_as_its_operand_size() {
+        assert_eq!(len(&[0x9a, 1, 2, 3, 4, 5, 6]), 7);
+        assert_eq!(len(&[0x66, 0x9a, 1, 2, 3, 4, 5, 6]), 6);
+        assert_eq!(len(&[0x66, 0xea, 1, 2, 3, 4, 5, 6]), 6);
+    }
+
+    #[test]
+    fn extrq_and_insertq_have_two_immediates() {
+        assert_eq!(len(&[0x66, 0x0f, 0x78, 0xc0, 1, 2]), 6);
+        assert_eq!(len(&[0xf2, 0x0f, 0x78, 0xc1, 1, 2]), 6);
+        // vmread eax, ecx
+        assert_eq!(len(&[0x0f, 0x78, 0xc8, 1, 2]), 3);
+    }
+
+    #[test]
+    fn half_precision_maps_are_known() {
+        // vaddph zmm0, zmm0, [eax+0x40]; vfmadd231ph zmm0, zmm0, zmm1
+        assert_eq!(len(&[0x62, 0xf5, 0x7c, 0x48, 0x58, 0x40, 0x01]), 7);
+        assert_eq!(len(&[0x62, 0xf6, 0x7d, 0x48, 0xb8, 0xc1]), 6);
     }
 }
