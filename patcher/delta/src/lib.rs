@@ -23,7 +23,8 @@
 //! | module | is responsible for |
 //! |---|---|
 //! | [`coder`] | the arithmetic coder |
-//! | `model`, `models` | what is likely |
+//! | `model`, [`models`] | what is likely |
+//! | [`start`], [`training`] | what is likely before anything was seen |
 //! | [`image`] | headers, sections, relocations |
 //! | [`isa`] | instructions and references: the seam for processors |
 //! | [`file`](mod@file) | regions and items |
@@ -55,13 +56,15 @@ mod list;
 mod literal;
 mod matcher;
 mod model;
-mod models;
+pub mod models;
 mod references;
 mod relocations;
 mod rename;
 mod runs;
 pub mod source;
+pub mod start;
 pub mod stream;
+pub mod training;
 mod walk;
 
 pub use error::DeltaError;

@@ -80,6 +80,11 @@ impl Shared {
         }
     }
 
+    /// Returns the probability of a number of the logistic domain.
+    pub(crate) fn squash(&self, x: i32) -> u32 {
+        self.logistic.squash(x)
+    }
+
     /// Returns the place of a probability in the logistic domain.
     pub(crate) fn stretch(&self, probability: u32) -> i16 {
         self.logistic.stretch(probability)

@@ -6,6 +6,7 @@
 use crate::coder::Coder;
 use crate::model::counter::Counter;
 use crate::model::{Evidence, Predictor, Shape, Shared, Table};
+use crate::start::Start;
 
 /// A class of symbols, each with a predictor of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,34 @@ impl Class {
     #[inline]
     pub(crate) fn evidence(self) -> Evidence {
         Evidence::new(self as u32 * 32 + 1)
+    }
+
+    /// All of them, in the order of their numbers.
+    pub(crate) const ALL: [Self; Self::COUNT] = [
+        Self::Hit,
+        Self::Operation,
+        Self::Jump,
+        Self::Number,
+        Self::Form,
+        Self::Byte,
+        Self::Instruction,
+        Self::Word,
+        Self::Candidate,
+        Self::Address,
+        Self::Distance,
+    ];
+
+    /// Returns a number that changes with any shape: trained state is for one.
+    pub(crate) fn fingerprint() -> u32 {
+        Self::ALL.iter().fold(0, |so_far, class| {
+            let Shape { bits, contexts, expectations, selectors, direct, refinements, hinted } =
+                class.shape();
+            let few = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            let scalars = [bits, few(contexts), few(expectations), refinements, u32::from(hinted)];
+            let lists = [few(selectors.len()), few(direct.len())];
+            let all = scalars.iter().chain(&lists).chain(selectors).chain(direct);
+            all.fold(so_far, |so_far, number| crate::model::hash(so_far, *number))
+        })
     }
 
     fn shape(self) -> Shape {
@@ -168,8 +197,9 @@ const MAX_SLOTS: u32 = 22;
 
 /// All that is learned, and the coder that it is for.
 #[derive(Debug)]
-pub(crate) struct Models<C> {
+pub struct Models<C> {
     pub(crate) coder: C,
+    start: Start,
     pub(crate) shared: Shared,
     predictors: [Option<Box<Predictor>>; Class::COUNT],
     flags: Table<Counter>,
@@ -178,14 +208,46 @@ pub(crate) struct Models<C> {
 
 impl<C: Coder> Models<C> {
     /// Begins. The one place where initial state is made.
-    pub(crate) fn new(coder: C) -> Self {
-        Self {
+    pub(crate) fn new(coder: C, start: Start) -> Self {
+        let mut models = Self {
             coder,
+            start,
             shared: Shared::new(MIN_SLOTS),
             predictors: [const { None }; Class::COUNT],
             flags: Table::new(64, Counter::new(32_768, 0)),
             blocks: Table::new(512, Counter::new(60_000, 4)),
+        };
+        let Self { start, shared, flags, blocks, .. } = &mut models;
+        if let Some(mut notes) = start.notes(Class::COUNT) {
+            for table in [flags, blocks] {
+                notes.counters(table, |x| shared.squash(x), |_| None);
+            }
         }
+        models
+    }
+
+    /// Returns the coder, once all is coded.
+    pub fn into_coder(self) -> C {
+        self.coder
+    }
+
+    /// Returns the predictor of a class, if it was met.
+    pub(crate) fn predictor(&mut self, class: Class) -> Option<&mut Predictor> {
+        self.predictors.get_mut(class as usize)?.as_deref_mut()
+    }
+
+    /// Returns the counters of flags and blocks.
+    pub(crate) fn plain(&mut self) -> [&mut Table<Counter>; 2] {
+        [&mut self.flags, &mut self.blocks]
+    }
+
+    /// Makes a predictor as it begins.
+    pub(crate) fn first(class: Class, start: &Start, shared: &Shared) -> Box<Predictor> {
+        let mut predictor = Box::new(Predictor::new(&class.shape(), shared));
+        if let Some(mut notes) = start.notes(class as usize) {
+            predictor.begin(&mut notes, shared, &());
+        }
+        predictor
     }
 
     /// Makes room for what is coded of an old and a new file of that many bytes together; forgets what contexts have seen.
@@ -210,9 +272,9 @@ impl<C: Coder> Models<C> {
         bits: u32,
         hint: impl Fn(&Shared, u32, u32) -> [i16; 2],
     ) -> u32 {
-        let Self { coder, shared, predictors, .. } = self;
+        let Self { coder, shared, predictors, start, .. } = self;
         let Some(predictor) = predictors.get_mut(class as usize) else { return 0 };
-        let predictor = predictor.get_or_insert_with(|| Box::new(Predictor::new(&class.shape(), shared)));
+        let predictor = predictor.get_or_insert_with(|| Self::first(class, start, shared));
         predictor.code_hinted(shared, coder, evidence, wish, bits, hint)
     }
 

@@ -22,6 +22,7 @@ use crate::isa::Isa;
 use crate::models::{Flag, Models};
 use crate::relocations::{MOST_EXTRAS, extras, regenerate};
 use crate::source::Source;
+use crate::start::Start;
 use crate::walk::Walk;
 
 /// Largest old or new file.
@@ -44,7 +45,19 @@ pub fn transcode<C: Coder>(
     source: Option<Source<'_>>,
     limit: u64,
 ) -> Result<(Vec<u8>, C), DeltaError> {
-    let mut models = Models::new(coder);
+    let (new, models) = transcode_from(Start::TRAINED, coder, old, source, limit)?;
+    Ok((new, models.into_coder()))
+}
+
+/// Codes a file from a start of one's choice, as trainers do; returns what was learned, too.
+pub fn transcode_from<C: Coder>(
+    start: Start,
+    coder: C,
+    old: &[u8],
+    source: Option<Source<'_>>,
+    limit: u64,
+) -> Result<(Vec<u8>, Models<C>), DeltaError> {
+    let mut models = Models::new(coder, start);
     let wish = source.as_ref().map_or(0, |source| source.file.size());
     let size =
         if models.flag(Flag::SameSize, wish == len(old)) { len(old) } else { models.number(SIZE, 0, wish) };
@@ -97,7 +110,7 @@ pub fn transcode<C: Coder>(
             crate::bytes::put_u32(&mut new, image.checksum_at(), sum);
         }
     }
-    Ok((new, models.coder))
+    Ok((new, models))
 }
 
 /// Codes the headers; returns their length.

@@ -27,6 +27,11 @@ impl Counter {
         (self.0 >> 16).max(1)
     }
 
+    /// Returns how often it has learned, up to the limit.
+    pub(crate) fn count(self) -> u32 {
+        self.0 & 1023
+    }
+
     /// Learns what happened; `limit` (below 1024) sets how slow it becomes.
     #[inline]
     pub(crate) fn learn(&mut self, rates: &Rates, happened: bool, limit: u32) {

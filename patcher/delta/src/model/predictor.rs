@@ -25,6 +25,7 @@ use super::slots::hash;
 use super::table::Table;
 use super::weights::{Chosen, ONE, Weights};
 use crate::coder::Coder;
+use crate::start::{Notes, USES, Wish};
 
 /// Most inputs of a mix, padding included.
 const MAX_INPUTS: usize = 64;
@@ -122,6 +123,37 @@ impl Predictor {
             weights,
             last: Table::new(shape.bits * KINDS, [share; MAX_SELECTORS]),
             refinement: (rows > 0).then(|| Refinement::new(rows, &shared.logistic)),
+        }
+    }
+
+    /// Returns all counters but those that refine.
+    pub(crate) fn counters(&mut self) -> impl Iterator<Item = &mut Table<Counter>> {
+        self.meanings.iter_mut().chain(&mut self.trust).chain(&mut self.direct)
+    }
+
+    /// Returns the sets of weights of each selector.
+    pub(crate) fn weights(&self) -> &[Weights] {
+        &self.weights
+    }
+
+    /// Returns the final weights.
+    pub(crate) fn last(&self) -> &[[i32; MAX_SELECTORS]] {
+        self.last.as_slice()
+    }
+
+    /// Carries the initial state out of notes or into them.
+    pub(crate) fn begin<C: Coder>(&mut self, notes: &mut Notes<C>, shared: &Shared, wish: &impl Wish) {
+        for (number, table) in self.counters().enumerate() {
+            notes.counters(table, |x| shared.logistic.squash(x), |index| wish.counter(number, index));
+        }
+        let mut initial = vec![0; self.inputs];
+        for (number, weights) in self.weights.iter_mut().enumerate() {
+            if notes.weights(&mut initial, wish.weights(number)) {
+                weights.begin(&initial, USES);
+            }
+        }
+        for (number, last) in self.last.as_mut_slice().iter_mut().enumerate() {
+            notes.weights(last, wish.last(number));
         }
     }
 

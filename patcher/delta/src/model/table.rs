@@ -18,6 +18,16 @@ impl<T> Table<T> {
         Self((0..len).map(element).collect())
     }
 
+    /// Returns all elements.
+    pub(crate) fn as_slice(&self) -> &[T] {
+        &self.0
+    }
+
+    /// Returns all elements, to be changed.
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
+        &mut self.0
+    }
+
     /// Returns the element that `index` is masked to.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "masked to the length, which is a power of two and not zero")]

@@ -58,6 +58,22 @@ impl Weights {
         Self { width, mask: sets.next_power_of_two() - 1, learned, rounded, uses: Table::new(sets, 0) }
     }
 
+    /// Begins again with all sets alike, as if used so often; `initial` is of the padded width.
+    pub(crate) fn begin(&mut self, initial: &[i32], uses: u16) {
+        for set in self.learned.chunks_exact_mut(self.width) {
+            set.copy_from_slice(initial);
+        }
+        for (rounded, learned) in self.rounded.iter_mut().zip(&self.learned) {
+            *rounded = round(*learned);
+        }
+        self.uses.as_mut_slice().fill(uses);
+    }
+
+    /// Returns each set and how often it was used.
+    pub(crate) fn sets(&self) -> impl Iterator<Item = (&[i32], u16)> {
+        self.learned.chunks_exact(self.width).zip(self.uses.as_slice().iter().copied())
+    }
+
     /// Predicts by the set of a selector; `inputs` are as many as the padded width.
     #[inline]
     pub(crate) fn choose(&self, selector: u32, inputs: &[i16]) -> Chosen {
