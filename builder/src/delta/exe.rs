@@ -6,13 +6,16 @@
 
 mod align;
 mod coder;
+pub mod training;
 
 use std::io;
 
 use qfe_delta::file::File;
 use qfe_delta::image::{checksum, rich};
+use qfe_delta::models::Models;
 use qfe_delta::source::{Segment, Source};
-use qfe_delta::stream::transcode;
+use qfe_delta::start::Start;
+use qfe_delta::stream::transcode_from;
 use qfe_delta::{DeltaError, head};
 
 use align::align;
@@ -89,6 +92,12 @@ impl<'a> Attempt<'a> {
 
     /// Encodes; nothing if another file comes out, as it may of images with contradictory tables.
     fn encode(&self, prime: bool) -> io::Result<Option<Vec<u8>>> {
+        let models = self.encode_from(Start::TRAINED, prime)?;
+        Ok(models.map(|models| models.into_coder().finish(self.head.len())))
+    }
+
+    /// Encodes from a start; returns all that was learned, with the coder.
+    fn encode_from(&self, start: Start, prime: bool) -> io::Result<Option<Models<Encoder>>> {
         let file = if self.plain { File::plain(&self.coded) } else { File::read(&self.coded) };
         let mut source = Source::new(&file, self.segments.clone());
         source.plain = self.plain;
@@ -96,8 +105,8 @@ impl<'a> Attempt<'a> {
         source.rich = self.rich;
         source.checksum = self.checksum;
         let limit = self.new.len() as u64;
-        match transcode(Encoder::after(&self.head), &self.old, Some(source), limit) {
-            Ok((made, encoder)) => Ok((made == self.new).then(|| encoder.finish(self.head.len()))),
+        match transcode_from(start, Encoder::after(&self.head), &self.old, Some(source), limit) {
+            Ok((made, models)) => Ok((made == self.new).then_some(models)),
             Err(DeltaError::TooLarge { found, limit }) => {
                 Err(io::Error::other(DeltaError::TooLarge { found, limit }))
             }
