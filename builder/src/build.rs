@@ -7,8 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use serde::Serialize;
-
 use qfe_patcher::bundle::container::ContainerKind;
 use qfe_patcher::bundle::keyring::KeyId;
 use qfe_patcher::bundle::manifest::{
@@ -16,6 +14,7 @@ use qfe_patcher::bundle::manifest::{
 };
 use qfe_patcher::bundle::product::ManualStep;
 use qfe_patcher::digest::Digest;
+use qfe_patcher::json::{Json, ToJson};
 use qfe_patcher::target_path::{TargetPath, UnsafePath};
 
 use crate::container::{self, Contents, WriteError};
@@ -47,13 +46,22 @@ pub struct Options {
 }
 
 /// Whether a bundle holds whole payloads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// Each payload whole, and deltas: always applies.
     Complete,
     /// A payload only where a delta is lacking: small, applies to known baselines.
     Lean,
+}
+
+impl ToJson for Shape {
+    fn to_json(&self) -> Json {
+        match self {
+            Self::Complete => "complete",
+            Self::Lean => "lean",
+        }
+        .to_json()
+    }
 }
 
 /// A finished bundle.
@@ -93,9 +101,6 @@ pub enum BuildError {
         /// Why.
         source: EncodeError,
     },
-    /// The manifest could not be written down.
-    #[error("the manifest cannot be written down")]
-    Json(#[source] serde_json::Error),
     /// The patcher's library refuses the manifest.
     #[error("the patcher would refuse this manifest")]
     Manifest(#[source] ManifestError),
@@ -293,8 +298,7 @@ fn entry(file: &SurveyedFile, member: Option<TargetPath>) -> FileEntry {
 
 /// Writes the manifest down and lets the patcher's library judge it.
 fn manifest_text(manifest: &Manifest) -> Result<Vec<u8>, BuildError> {
-    let mut text = serde_json::to_vec_pretty(manifest).map_err(BuildError::Json)?;
-    text.push(b'\n');
+    let text = format!("{:#}\n", manifest.to_json()).into_bytes();
     Manifest::parse(&text).map_err(BuildError::Manifest)?;
     Ok(text)
 }

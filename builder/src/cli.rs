@@ -9,11 +9,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use clap::{Parser, Subcommand};
-use serde_json::Value;
 
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::host::Trouble;
+use qfe_patcher::json::Json;
 
 use crate::output::OutputError;
 use crate::sign::SignError;
@@ -50,7 +50,7 @@ enum Command {
 #[derive(Debug)]
 struct Answer {
     /// The object for `--json`, without `command` and `code`.
-    value: Value,
+    value: Json,
     /// The result, for standard output.
     result: String,
     /// What people should know, for standard error.
@@ -107,19 +107,15 @@ fn usage(arguments: &[OsString], error: &clap::Error) -> i32 {
     failure.hints = lines.map(str::to_owned).collect();
     if arguments.iter().any(|argument| argument == "--json") {
         let command = arguments.get(1).and_then(|word| word.to_str()).filter(|word| !word.starts_with('-'));
-        drop(to_stdout(&format!("{}\n", failure.json(command.unwrap_or_default()))));
+        drop(to_stdout(&format!("{}\n", failure.json(command.unwrap_or_default()).sorted())));
     }
     failure.code.status()
 }
 
 fn succeed(name: &str, json: bool, answer: Answer) -> i32 {
     to_stderr(&answer.notes);
-    let mut value = answer.value;
-    if let Some(object) = value.as_object_mut() {
-        object.insert("command".to_owned(), name.into());
-        object.insert("code".to_owned(), ExitCode::Success.number().into());
-    }
-    let result = if json { format!("{value}\n") } else { answer.result };
+    let value = answer.value.with("command", &name).with("code", &ExitCode::Success);
+    let result = if json { format!("{}\n", value.sorted()) } else { answer.result };
     match to_stdout(&result) {
         Ok(()) => ExitCode::Success.status(),
         Err(error) => {
@@ -133,7 +129,7 @@ fn fail(name: &str, json: bool, failure: &Failure) -> i32 {
     to_stderr(&format!("{failure}\n"));
     if json {
         // The failure has been told on standard error, and the exit status stays its own.
-        drop(to_stdout(&format!("{}\n", failure.json(name))));
+        drop(to_stdout(&format!("{}\n", failure.json(name).sorted())));
     }
     failure.code.status()
 }

@@ -3,20 +3,19 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
-use serde::Serialize;
-
 use qfe_patcher::bundle::Bundle;
 use qfe_patcher::bundle::BundleError;
 use qfe_patcher::bundle::container::ContainerKind;
 use qfe_patcher::bundle::keyring::{KeyId, claimed_signer};
 use qfe_patcher::bundle::manifest::{FileEntry, Manifest, Verb};
 use qfe_patcher::bundle::product::{Gate, ManualStep, Moment, ReadySet, RoleEntry, ServiceEntry};
+use qfe_patcher::json::object_to_json;
 use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
 
 /// What a bundle says that it holds. Its JSON form has these keys.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Inspection {
     /// The number of the update.
     pub id: String,
@@ -54,8 +53,28 @@ pub struct Inspection {
     pub signatures_checked: bool,
 }
 
+object_to_json!(Inspection {
+    id,
+    title,
+    revision,
+    product,
+    builds,
+    requires,
+    supersedes,
+    container,
+    size,
+    lean,
+    gates,
+    roles,
+    readiness,
+    manual,
+    platforms,
+    signers,
+    signatures_checked
+});
+
 /// The files for one platform.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct PlatformPart {
     /// The platform.
     pub platform: Platform,
@@ -67,8 +86,10 @@ pub struct PlatformPart {
     pub files: Vec<FilePart>,
 }
 
+object_to_json!(PlatformPart { platform, full_bytes, delta_bytes, files });
+
 /// A file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct FilePart {
     /// Its name.
     pub name: TargetPath,
@@ -86,8 +107,10 @@ pub struct FilePart {
     pub baselines: Vec<BaselinePart>,
 }
 
+object_to_json!(FilePart { name, version, size, whole, register, install, baselines });
+
 /// Where a file goes in a role.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Place {
     /// The role.
     pub role: String,
@@ -97,8 +120,10 @@ pub struct Place {
     pub to: TargetPath,
 }
 
+object_to_json!(Place { role, verb, to });
+
 /// A known old state of a file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct BaselinePart {
     /// Its name.
     pub name: String,
@@ -109,6 +134,8 @@ pub struct BaselinePart {
     /// Codec of the delta.
     pub codec: Option<String>,
 }
+
+object_to_json!(BaselinePart { name, version, delta, codec });
 
 /// Reads what a bundle of `size` bytes says about itself.
 pub fn inspect(bundle: &Bundle, size: u64) -> Result<Inspection, BundleError> {

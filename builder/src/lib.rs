@@ -25,3 +25,4 @@ pub mod progress;
 pub mod recipe;
 pub mod sign;
 pub mod sources;
+mod written;

@@ -19,6 +19,7 @@ use qfe_patcher::registry::{InvalidKey, RegistryKey};
 use qfe_patcher::target_path::{TargetPath, UnsafePath};
 
 use crate::recipe::{FormError, When};
+use crate::written::ours;
 
 /// The built-in profile.
 const SMS2: &str = include_str!("../profiles/sms2.toml");
@@ -56,7 +57,9 @@ pub struct RoleProfile {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Folders {
+    #[serde(deserialize_with = "ours")]
     i386: TargetPath,
+    #[serde(deserialize_with = "ours")]
     alpha: TargetPath,
 }
 
@@ -70,9 +73,9 @@ struct Written {
     #[serde(default, rename = "level")]
     levels: Vec<WrittenLevel>,
     registration: Option<WrittenRegistration>,
-    #[serde(default, rename = "gate")]
+    #[serde(default, rename = "gate", deserialize_with = "ours")]
     gates: Vec<Gate>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "ours")]
     readiness: Vec<ReadySet>,
     #[serde(rename = "role")]
     roles: Vec<WrittenRole>,
@@ -81,14 +84,15 @@ struct Written {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenRole {
+    #[serde(deserialize_with = "ours")]
     role: Role,
     title: String,
     usual: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "ours")]
     lacks: Vec<TargetPath>,
     to: String,
     when: When,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "ours")]
     after: Vec<Role>,
     #[serde(default)]
     programs: Vec<String>,
@@ -105,7 +109,7 @@ struct WrittenService {
     #[serde(default)]
     optional: bool,
     prefix: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "ours")]
     holds: Vec<TargetPath>,
 }
 
@@ -394,6 +398,8 @@ impl From<When> for Verb {
 
 #[cfg(test)]
 mod tests {
+    use qfe_patcher::json::ToJson;
+
     use super::*;
 
     fn broken(from: &str, to: &str) -> ProfileError {
@@ -453,8 +459,8 @@ mod tests {
     fn the_patcher_has_the_facts_of_the_built_in_profile() {
         let facts = Profile::sms2().unwrap().facts_of_product();
         if std::env::var_os("QFE_BLESS").is_some() {
-            let text = serde_json::to_string_pretty(&facts).unwrap();
-            std::fs::write("../patcher/src/bundle/product/sms2.json", text + "\n").unwrap();
+            let text = format!("{:#}\n", facts.to_json());
+            std::fs::write("../patcher/src/bundle/product/sms2.json", text).unwrap();
         } else {
             assert_eq!(Product::built_in(), facts);
         }

@@ -11,16 +11,20 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use qfe_patcher::bundle::product::Moment;
+use qfe_patcher::json::FromJson;
 use qfe_patcher::name::{Role, UpdateId};
 use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
+
+use crate::written::ours;
 
 /// A recipe.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// The number of the update.
+    #[serde(deserialize_with = "ours")]
     pub id: UpdateId,
     /// One line that says what it fixes.
     pub title: String,
@@ -33,10 +37,10 @@ pub struct Recipe {
     #[serde(default)]
     pub builds: Vec<u16>,
     /// Updates that must be installed before.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "ours")]
     pub requires: Vec<UpdateId>,
     /// Updates whose place it takes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "ours")]
     pub supersedes: Vec<UpdateId>,
     /// The product profile, relative to the recipe; none: the built-in one.
     pub profile: Option<PathBuf>,
@@ -58,8 +62,10 @@ pub struct Recipe {
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Before the files are replaced, or after.
+    #[serde(deserialize_with = "ours")]
     pub when: Moment,
     /// The roles it is for; none: all of the profile.
+    #[serde(default, deserialize_with = "ours")]
     pub roles: Option<Vec<Role>>,
     /// What to do, in one line.
     pub text: String,
@@ -71,11 +77,13 @@ fn first_revision() -> u32 {
 
 /// A value that may differ between platforms.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, bound(deserialize = "T: FromJson"))]
 pub struct PerPlatform<T> {
     /// The value for Intel.
+    #[serde(default, deserialize_with = "ours")]
     pub i386: Option<T>,
     /// The value for Alpha.
+    #[serde(default, deserialize_with = "ours")]
     pub alpha: Option<T>,
 }
 
@@ -116,12 +124,15 @@ impl Baseline {
 #[serde(deny_unknown_fields)]
 pub struct FileRule {
     /// Its name, spelled as the manifest shall spell it.
+    #[serde(deserialize_with = "ours")]
     pub name: TargetPath,
     /// The version that its version resource must state.
     pub version: Option<VersionRule>,
     /// Platforms it exists for; none: those of the payload.
+    #[serde(default, deserialize_with = "ours")]
     pub platforms: Option<Vec<Platform>>,
     /// Roles that get it; none: all of the profile.
+    #[serde(default, deserialize_with = "ours")]
     pub roles: Option<Vec<Role>>,
     /// The folders below the target, each of which gets it; `{platform}` stands for the platform's folder name; none: the
     /// role's default.

@@ -3,8 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use serde_json::Value;
-
 mod apply;
 mod classic;
 mod codes;
@@ -28,6 +26,7 @@ mod status;
 mod verify;
 
 use crate::exit::ExitCode;
+use crate::json::Json;
 use commands::PROGRAM;
 use console::Console;
 use failure::Failure;
@@ -38,7 +37,7 @@ struct Done {
     /// Its exit code.
     code: ExitCode,
     /// Its JSON result.
-    json: Value,
+    json: Json,
 }
 
 /// Runs the program on its arguments, the first being its own name, and returns its exit status.
@@ -79,12 +78,12 @@ fn command_of(arguments: &[OsString]) -> String {
 fn end(name: &str, console: &Console, run: impl FnOnce(&Console) -> Result<Done, Failure>) -> i32 {
     match run(console) {
         Ok(done) => {
-            console.json(&done.json);
+            console.json(done.json);
             done.code.status()
         }
         Err(failure) => {
             console.alert(failure.to_string());
-            console.json(&failure.json(name));
+            console.json(failure.json(name));
             failure.code.status()
         }
     }

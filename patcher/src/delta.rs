@@ -6,13 +6,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 mod bsdiff;
 
 /// A codec of deltas. The name is what manifests and file names carry; it is never given a second meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Codec {
     /// Colin Percival's BSDIFF40: the format of `bsdiff` and `bspatch`.
     Bsdiff,

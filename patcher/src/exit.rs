@@ -1,8 +1,6 @@
 //! Exit codes: Windows Installer's numbers, which SMS and other deployment tools read ("MsiExec.exe and
 //! InstMsi.exe Error Messages", and the system error codes below 1000).
 
-use serde::{Serialize, Serializer};
-
 /// How a run ended, as one number.
 ///
 /// On systems whose exit status is one byte the status is the number's low byte ([`ExitCode::status`]); no two
@@ -110,12 +108,6 @@ impl ExitCode {
     pub fn status(self) -> i32 {
         let number = i32::from(self.number());
         if cfg!(windows) { number } else { number & 0xff }
-    }
-}
-
-impl Serialize for ExitCode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u16(self.number())
     }
 }
 

@@ -10,8 +10,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
-
 use crate::registry::{RegistryKey, RegistryValue};
 
 mod backend;
@@ -73,8 +71,7 @@ pub struct Volume {
 }
 
 /// Whether a service runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ServiceState {
     /// It runs, or is paused.
     Running,
@@ -87,8 +84,7 @@ pub enum ServiceState {
 }
 
 /// Whether a service is started by the system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ServiceStart {
     /// With the system.
     Automatic,

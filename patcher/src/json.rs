@@ -1,21 +1,22 @@
-//! JSON as our formats have it (RFC 8259), read strictly.
+//! JSON as our formats have it (RFC 8259), read strictly and written.
 //!
-//! A text is first parsed into a tree, [`Json`], then taken from the tree into values. More is refused than by other
-//! readers, so that no two can see different things in one text: a key that stands twice in an object. Nesting and numbers
-//! are bounded. A refusal says where: at which byte of the text, or at which key.
+//! A text is first parsed into a tree, [`Json`], then taken from the tree into values; they are written the same way back.
+//! One definition of a type serves both ([`FromJson`], [`ToJson`]). More is refused than by other readers, so that no two
+//! can see different things in one text: a key that stands twice in an object. Nesting and numbers are bounded. A refusal
+//! says where: at which byte of the text, or at which key.
 //!
-//! A key that is missing or unknown is refused, unless a definition says otherwise ([`FromJson`]). Not its business:
-//! writing.
+//! A key that is missing or unknown is refused, unless a definition says otherwise.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 mod ours;
 mod parse;
 mod value;
+mod write;
 
-pub use value::{Fields, FromJson};
-pub(crate) use value::{name_from_json, object_from_json};
+pub use crate::{object, object_to_json};
+pub use value::{FromJson, ToJson};
+pub(crate) use value::{object_json, tagged_json};
 
 /// A parsed text.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,14 +27,14 @@ pub enum Json {
     Bool(bool),
     /// A whole number from 0.
     Number(u64),
-    /// Any other number: no value of ours is one.
+    /// Any other number: no value of ours is one. Written as `null`.
     OtherNumber,
     /// A string.
     Text(String),
     /// An array.
     List(Vec<Json>),
-    /// An object.
-    Object(BTreeMap<String, Json>),
+    /// An object, in the order of its text.
+    Object(Vec<(String, Json)>),
 }
 
 /// What is wrong with a text, and where.
@@ -87,21 +88,10 @@ impl Json {
         parse::value(text)
     }
 
-    /// Takes an object apart: the text at a key, and the rest.
-    pub fn tagged(self, key: &str) -> Result<(String, Self), JsonError> {
-        let Self::Object(mut entries) = self else { return Err(self.is_not("an object")) };
-        match entries.remove(key) {
-            Some(Self::Text(tag)) => Ok((tag, Self::Object(entries))),
-            _ => Err(JsonError::new(key, "a string is wanted")),
-        }
-    }
-
     /// Returns what stands in an object at a key.
     pub fn at(&self, key: &str) -> Option<&Self> {
-        match self {
-            Self::Object(entries) => entries.get(key),
-            _ => None,
-        }
+        let Self::Object(entries) = self else { return None };
+        entries.iter().find(|(other, _)| other == key).map(|(_, value)| value)
     }
 
     /// Returns the elements of the array that stands in an object at a key; none of anything else.

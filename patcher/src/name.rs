@@ -3,20 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 /// The number of an update, such as `Q252717`: 1 to 32 ASCII letters, digits, `-` and `_`.
 ///
 /// Case is kept and has no meaning: `q252717` is the same update.
-#[derive(Clone, Debug, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, Eq)]
 pub struct UpdateId(String);
 
 /// A part that a target plays, such as `site-server`: 1 to 32 lower-case ASCII letters, digits and `-`.
 ///
 /// Roles are defined by the product profile, carried in the manifest.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Role(String);
 
 /// A text that cannot be such a name.

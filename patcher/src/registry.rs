@@ -4,9 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize, Serializer};
-
-use crate::json::{Fields, FromJson, Json, JsonError};
+use crate::json::{FromJson, Json, JsonError, ToJson, object};
 
 mod bad_file;
 pub mod export;
@@ -42,8 +40,7 @@ pub const MULTI_SZ: u32 = 7;
 /// A key below `HKEY_LOCAL_MACHINE`, such as `HKLM\SOFTWARE\Microsoft\SMS\Setup`.
 ///
 /// Case is kept and has no meaning. At least one name stands below the root.
-#[derive(Clone, Debug, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, Eq)]
 pub struct RegistryKey(Vec<String>);
 
 /// A text that is no such key.
@@ -139,12 +136,11 @@ impl fmt::Display for RegistryKey {
 }
 
 /// What a registry value holds: its type and its bytes, exactly as the registry has them.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RegistryValue {
     /// Its type: [`SZ`], [`DWORD`] ...
     pub kind: u32,
     /// Its bytes: text as UTF-16, little-endian, with a zero at its end.
-    #[serde(serialize_with = "serialize_hex")]
     pub data: Vec<u8>,
 }
 
@@ -221,13 +217,6 @@ fn push_hex(text: &mut String, byte: u8) {
     text.extend([byte >> 4, byte & 0xf].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)));
 }
 
-/// Writes the bytes of a value as hexadecimal digits.
-fn serialize_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    let mut text = String::new();
-    bytes.iter().for_each(|byte| push_hex(&mut text, *byte));
-    serializer.serialize_str(&text)
-}
-
 /// Reads pairs of hexadecimal digits; none if there is anything else.
 fn read_hex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
@@ -236,10 +225,18 @@ fn read_hex(text: &str) -> Option<Vec<u8>> {
     if rest.is_empty() { bytes } else { None }
 }
 
+impl ToJson for RegistryValue {
+    fn to_json(&self) -> Json {
+        let mut data = String::new();
+        self.data.iter().for_each(|byte| push_hex(&mut data, *byte));
+        object!({"kind": self.kind, "data": data})
+    }
+}
+
 impl FromJson for RegistryValue {
     fn from_json(json: &Json) -> Result<Self, JsonError> {
-        let fields = Fields::of(json, &["kind", "data"])?;
-        let (kind, text) = (fields.take("kind")?, fields.take::<String>("data")?);
+        json.require_only(&["kind", "data"])?;
+        let (kind, text) = (json.take("kind")?, json.take::<String>("data")?);
         let data = read_hex(&text);
         let wrong = || JsonError::new("data", "pairs of hexadecimal digits are wanted");
         Ok(Self { kind, data: data.ok_or_else(wrong)? })
@@ -284,8 +281,7 @@ mod tests {
         ];
         for (value, text) in values {
             assert_eq!(value.as_text().as_deref(), text, "{value:?}");
-            let json = serde_json::to_vec(&value).unwrap();
-            assert_eq!(json::read::<RegistryValue>(&json).unwrap(), value);
+            assert_eq!(RegistryValue::from_json(&value.to_json()), Ok(value));
         }
         assert_eq!(RegistryValue::texts(["a", "b"]).as_texts(), ["a", "b"]);
         for data in ["4", "+1", "0g", "é", " 1"] {

@@ -3,16 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 /// A relative path that names a file or folder inside a target or a bundle.
 ///
 /// Components are separated by `/`. Every component is printable ASCII that Windows and Linux read alike:
 /// no `..`, drive, stream (`:`), wildcard or device name, no trailing dot or space, no short (8.3) alias.
 /// Two paths that differ by case only name the same file: [`TargetPath::folded`] is what to compare.
 /// A folder name that starts with `$NtUninstall` belongs to the patcher's own records and is refused.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetPath(String);
 
 /// A path that could name something outside the folder, or two different things on two systems.

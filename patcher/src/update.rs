@@ -63,9 +63,6 @@ pub enum UpdateError {
     /// A record does not fit the journal.
     #[error("the journal does not take the record")]
     Journal(#[from] JournalError),
-    /// A record or receipt cannot be written as JSON.
-    #[error("a record cannot be written as JSON")]
-    Json(#[from] serde_json::Error),
     /// A file is not what the run counts on.
     #[error("{path}: digest is {found}, {wanted} is wanted: {what}")]
     Changed {

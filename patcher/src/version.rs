@@ -3,14 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 /// A version of four numbers, each 0 to 65,535, as `VS_FIXEDFILEINFO` holds it.
 ///
 /// Articles write it unevenly (`2.0.1380.1125`, `2.00.1380.1025`): leading zeros mean nothing, and
 /// versions are ordered number by number, never as text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileVersion(pub [u16; 4]);
 
 /// A text that is no file version.

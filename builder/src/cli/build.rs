@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
 
 use qfe_patcher::bundle::container::ContainerKind;
 use qfe_patcher::bundle::keyring::KeyRing;
@@ -13,6 +12,7 @@ use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::delta::Codec;
 use qfe_patcher::digest::Digest;
 use qfe_patcher::exit::ExitCode;
+use qfe_patcher::json::object;
 
 use super::{Answer, MAX_TEXT, keys, output_failure, read_text, refuse, sign_failure};
 use crate::build::finding::{Finding, Findings};
@@ -165,7 +165,7 @@ impl BuildArgs {
                 signers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             ));
         }
-        let value = json!({
+        let value = object!({
             "outcome": "built",
             "id": manifest.id,
             "revision": manifest.revision,
@@ -240,9 +240,7 @@ fn build_failure(error: BuildError, recipe: &Path) -> Failure {
         error @ (BuildError::Log { .. } | BuildError::Manifest(_)) => {
             Failure::new(ExitCode::BadCommandLine, error).hint(format!("check {}", recipe.display()))
         }
-        error @ (BuildError::Delta { .. } | BuildError::Json(_) | BuildError::Write(_)) => {
-            Failure::new(ExitCode::Failed, error)
-        }
+        error @ (BuildError::Delta { .. } | BuildError::Write(_)) => Failure::new(ExitCode::Failed, error),
     }
 }
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
+use qfe_patcher::json::object;
 
 use super::build::CodecChoice;
 use super::{Answer, output_failure, read_file, refuse};
@@ -68,7 +68,7 @@ impl DeltaArgs {
                 encoded.codec
             ),
             result: String::new(),
-            value: json!({
+            value: object!({
                 "outcome": "made", "output": output, "codec": encoded.codec, "old_size": old.len(),
                 "new_size": new.len(), "size": encoded.bytes.len(),
             }),

@@ -9,6 +9,7 @@ use clap::Args;
 use qfe_patcher::bundle::Bundle;
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
+use qfe_patcher::json::ToJson;
 
 use super::{Answer, ReadError};
 use crate::inspect::inspect;
@@ -42,11 +43,7 @@ impl InspectArgs {
         let size = file.metadata().map_err(unreadable)?.len();
         let bundle = Bundle::open(BufReader::new(file))?;
         let inspection = inspect(&bundle, size)?;
-        let mut value =
-            serde_json::to_value(&inspection).map_err(|error| Failure::new(ExitCode::Failed, error))?;
-        if let Some(object) = value.as_object_mut() {
-            object.insert("outcome".to_owned(), "inspected".into());
-        }
+        let value = inspection.to_json().with("outcome", &"inspected");
         Ok(Answer { value, result: inspection.to_string(), notes: String::new() })
     }
 }

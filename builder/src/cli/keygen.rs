@@ -5,10 +5,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::json;
 
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::host::Trouble;
+use qfe_patcher::json::object;
 
 use super::{Answer, keys, refuse, sign_failure};
 use crate::sign::NewKey;
@@ -71,7 +71,7 @@ impl KeygenArgs {
         Ok(Answer {
             notes: format!("key {}: secret half in {secret}, public half in {public}\n", key.id),
             result: String::new(),
-            value: json!({
+            value: object!({
                 "outcome": "made", "key_id": key.id, "secret": secret, "public": public, "protected": protected,
             }),
         })

@@ -5,7 +5,6 @@ use std::io::Cursor;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 
 use qfe_patcher::bundle::container::{Container, ContainerKind};
 use qfe_patcher::bundle::keyring::{KeyId, Signed, TrustError, claimed_signer};
@@ -13,6 +12,7 @@ use qfe_patcher::bundle::manifest::{MANIFEST_NAME, MAX_MANIFEST, MAX_MEMBER, Man
 use qfe_patcher::bundle::{Bundle, BundleError, SIGNATURE_FOLDER};
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
+use qfe_patcher::json::{Json, object};
 
 use super::{Answer, MAX_BUNDLE, keys, output_failure, read_file, sign_failure};
 use crate::container::{self, Contents, WriteError};
@@ -54,9 +54,9 @@ impl SignArgs {
 
         let shown = self.bundle.display().to_string();
         let answer = |outcome: &str, signers: &BTreeMap<KeyId, String>, notes: String| Answer {
-            value: json!({
+            value: object!({
                 "outcome": outcome, "id": manifest.id, "revision": manifest.revision, "bundle": shown,
-                "key_id": key.id(), "signers": signers.keys().collect::<Vec<_>>(),
+                "key_id": key.id(), "signers": Json::list(signers.keys()),
             }),
             result: String::new(),
             notes,

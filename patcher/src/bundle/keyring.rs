@@ -12,7 +12,6 @@ use std::fmt;
 
 use ct_codecs::{Base64, Decoder};
 use minisign_verify::PublicKey;
-use serde::Serialize;
 
 use crate::digest::Digest;
 
@@ -46,12 +45,6 @@ impl fmt::Display for KeyId {
 impl fmt::Debug for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyId({self})")
-    }
-}
-
-impl Serialize for KeyId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

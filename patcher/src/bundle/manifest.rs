@@ -7,13 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use super::keyring::TrustError;
 use super::product::{Gate, Level, ManualStep, Product, ReadySet, Registration, RoleEntry};
 use crate::delta::Codec;
 use crate::digest::Digest;
-use crate::json::{FromJson, Json, JsonError, name_from_json, object_from_json};
+use crate::json::{FromJson, Json, JsonError, object_json};
 use crate::name::{Role, UpdateId};
 use crate::platform::Platform;
 use crate::target_path::TargetPath;
@@ -31,7 +29,7 @@ const GATES: [&str; 4] = ["registry-build", "registry-one-of", "registry-machine
 pub const FORMAT: u32 = 1;
 
 /// What a bundle holds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Manifest {
     /// Version of the format: 1.
     pub format: u32,
@@ -71,7 +69,7 @@ pub struct Manifest {
     pub members: Vec<MemberEntry>,
 }
 
-object_from_json!(Manifest {
+object_json!(Manifest {
     format,
     id,
     title,
@@ -93,7 +91,7 @@ object_from_json!(Manifest {
 });
 
 /// A new file of one platform.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileEntry {
     /// The platform it is for.
     pub platform: Platform,
@@ -117,7 +115,7 @@ pub struct FileEntry {
     pub baselines: Vec<BaselineEntry>,
 }
 
-object_from_json!(FileEntry {
+object_json!(FileEntry {
     platform,
     name,
     size,
@@ -131,7 +129,7 @@ object_from_json!(FileEntry {
 });
 
 /// Where a file goes in one role.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstallEntry {
     /// The role.
     pub role: Role,
@@ -141,11 +139,10 @@ pub struct InstallEntry {
     pub to: TargetPath,
 }
 
-object_from_json!(InstallEntry { role, verb, to });
+object_json!(InstallEntry { role, verb, to });
 
 /// What is done with a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// Replace the file where there is one; where there is none it is not wanted.
     ReplaceFile,
@@ -153,10 +150,8 @@ pub enum Verb {
     AddFile,
 }
 
-name_from_json!(Verb);
-
 /// A known old state of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaselineEntry {
     /// The name of the state, for people.
     pub name: String,
@@ -168,10 +163,10 @@ pub struct BaselineEntry {
     pub version: Option<FileVersion>,
 }
 
-object_from_json!(BaselineEntry { name, size, sha256, version });
+object_json!(BaselineEntry { name, size, sha256, version });
 
 /// A delta from an old file to a new one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeltaEntry {
     /// Digest of the old file.
     pub old: Digest,
@@ -183,10 +178,10 @@ pub struct DeltaEntry {
     pub member: TargetPath,
 }
 
-object_from_json!(DeltaEntry { old, new, codec, member });
+object_json!(DeltaEntry { old, new, codec, member });
 
 /// A member of the container.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberEntry {
     /// Its name.
     pub name: TargetPath,
@@ -196,7 +191,7 @@ pub struct MemberEntry {
     pub sha256: Digest,
 }
 
-object_from_json!(MemberEntry { name, size, sha256 });
+object_json!(MemberEntry { name, size, sha256 });
 
 /// Why a manifest is refused.
 #[derive(Debug, thiserror::Error)]
@@ -404,11 +399,12 @@ fn require_known(kind: &'static str, values: &[Json], known: &[&str]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::ToJson;
     use serde_json::{Value, json};
 
     fn sample() -> Value {
-        let new = Digest::of(b"new");
-        let delta = Digest::of(b"delta");
+        let sha256 = |bytes: &[u8]| Digest::of(bytes).to_string();
+        let (new, delta) = (sha256(b"new"), sha256(b"delta"));
         json!({
             "format": 1, "id": "Q1", "title": "t", "revision": 1, "product": "p", "builds": [1380],
             "requires": [], "supersedes": [], "log": "LOGS/Q1.log",
@@ -422,8 +418,8 @@ mod tests {
             "files": [{"platform": "alpha", "name": "Ccm.dll", "size": 3, "sha256": new, "version": "2.0.1380.1125",
                        "time_stamp": 1, "member": "alpha/Ccm.dll", "register": false,
                        "install": [{"role": "site-server", "verb": "add-file", "to": "Bin/alpha/Ccm.dll"}],
-                       "baselines": [{"name": "b", "size": 3, "sha256": Digest::of(b"old"), "version": null}]}],
-            "deltas": [{"old": Digest::of(b"old"), "new": new, "codec": "bsdiff", "member": "deltas/x.bsdiff"}],
+                       "baselines": [{"name": "b", "size": 3, "sha256": sha256(b"old"), "version": null}]}],
+            "deltas": [{"old": sha256(b"old"), "new": new, "codec": "bsdiff", "member": "deltas/x.bsdiff"}],
             "members": [{"name": "alpha/Ccm.dll", "size": 3, "sha256": new},
                         {"name": "deltas/x.bsdiff", "size": 5, "sha256": delta}]
         })
@@ -443,7 +439,7 @@ mod tests {
     #[test]
     fn the_sample_is_taken_and_comes_back_the_same() {
         let manifest = parse(&sample()).unwrap();
-        assert_eq!(serde_json::to_value(&manifest).unwrap(), sample());
+        assert_eq!(manifest.to_json().sorted().to_string(), sample().to_string());
     }
 
     #[test]
@@ -464,7 +460,7 @@ mod tests {
     fn contradictions_are_refused() {
         for (pointer, value) in [
             ("/files/0/size", json!(4)),
-            ("/files/0/sha256", json!(Digest::of(b"x"))),
+            ("/files/0/sha256", json!(Digest::of(b"x").to_string())),
             ("/files/0/member", json!("alpha/ccm.dll")),
             ("/files/0/install/0/role", json!("console")),
             ("/deltas/0/member", json!("deltas/y.bsdiff")),

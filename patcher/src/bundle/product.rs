@@ -3,9 +3,7 @@
 //! The patcher knows kinds of gates and what services, programs and records are; which there are is data. For commands
 //! that are given no bundle the facts of Systems Management Server 2.0 are built in, as data too ([`Product::built_in`]).
 
-use serde::{Deserialize, Serialize};
-
-use crate::json::{self, FromJson, Json, JsonError, name_from_json, object_from_json};
+use crate::json::{self, object_json, tagged_json};
 use crate::name::{Role, UpdateId};
 use crate::registry::RegistryKey;
 use crate::target_path::{TargetPath, UnsafePath};
@@ -15,7 +13,7 @@ use crate::version::FileVersion;
 const BUILT_IN: &str = include_str!("product/sms2.json");
 
 /// What is the product's own about its updates.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
     /// Its name, as its vendor writes it.
     pub product: String,
@@ -31,7 +29,7 @@ pub struct Product {
     pub readiness: Vec<ReadySet>,
 }
 
-object_from_json!(Product { product, log, levels, gates, roles, readiness });
+object_json!(Product { product, log, levels, gates, roles, readiness });
 
 impl Product {
     /// Returns the built-in facts: those of Systems Management Server 2.0.
@@ -68,7 +66,7 @@ impl Product {
 }
 
 /// A release of the product.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Level {
     /// Its build: the third number of the product's version.
     pub build: u16,
@@ -80,11 +78,10 @@ pub struct Level {
     pub version: Option<String>,
 }
 
-object_from_json!(Level { build, from, name, version });
+object_json!(Level { build, from, name, version });
 
 /// A condition on the machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "gate", rename_all = "kebab-case", try_from = "GateFields")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// The build (third number) of a version held by a registry value is one of the manifest's `builds`, if it has any.
     RegistryBuild {
@@ -140,96 +137,12 @@ pub enum Gate {
     },
 }
 
-/// The fields of every gate, of which each has its own.
-///
-/// Read so, because serde reads a tagged enum through a tree of its own, and twice over.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GateFields {
-    gate: GateKind,
-    key: RegistryKey,
-    value: String,
-    remedy: String,
-    roles: Option<Vec<Role>>,
-    one_of: Option<Vec<String>>,
-    own_key: Option<RegistryKey>,
-    own_value: Option<String>,
-    here: Option<Vec<Role>>,
-    elsewhere: Option<Vec<Role>>,
-}
-
-object_from_json!(GateFields {
-    gate,
-    key,
-    value,
-    remedy,
-    roles,
-    one_of,
-    own_key,
-    own_value,
-    here,
-    elsewhere
+tagged_json!(Gate by "gate" {
+    "registry-build" = RegistryBuild { key, value, roles, remedy },
+    "registry-one-of" = RegistryOneOf { key, value, roles, one_of, remedy },
+    "registry-machine" = RegistryMachine { key, value, own_key, own_value, here, elsewhere, remedy },
+    "pending-renames" = PendingRenames { key, value, roles, remedy },
 });
-
-/// The kinds of gates.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum GateKind {
-    RegistryBuild,
-    RegistryOneOf,
-    RegistryMachine,
-    PendingRenames,
-}
-
-name_from_json!(GateKind, Moment);
-
-impl FromJson for Gate {
-    fn from_json(json: &Json) -> Result<Self, JsonError> {
-        Self::try_from(GateFields::from_json(json)?).map_err(|what| JsonError::new("", what))
-    }
-}
-
-impl TryFrom<GateFields> for Gate {
-    type Error = String;
-
-    fn try_from(fields: GateFields) -> Result<Self, String> {
-        let GateFields { gate, key, value, remedy, roles, one_of, own_key, own_value, here, elsewhere } =
-            fields;
-        let of_machine = (own_key, own_value, here, elsewhere);
-        match (gate, roles, one_of, of_machine) {
-            (GateKind::RegistryBuild, Some(roles), None, (None, None, None, None)) => {
-                Ok(Self::RegistryBuild { key, value, roles, remedy })
-            }
-            (GateKind::RegistryOneOf, Some(roles), Some(one_of), (None, None, None, None)) => {
-                Ok(Self::RegistryOneOf { key, value, roles, one_of, remedy })
-            }
-            (
-                GateKind::RegistryMachine,
-                None,
-                None,
-                (Some(own_key), Some(own_value), Some(here), Some(elsewhere)),
-            ) => Ok(Self::RegistryMachine { key, value, own_key, own_value, here, elsewhere, remedy }),
-            (GateKind::PendingRenames, Some(roles), None, (None, None, None, None)) => {
-                Ok(Self::PendingRenames { key, value, roles, remedy })
-            }
-            (kind, ..) => Err(format!(
-                "beside gate, key, value and remedy this gate has {}, and nothing else",
-                kind.fields()
-            )),
-        }
-    }
-}
-
-impl GateKind {
-    /// Names the fields that the gates of a kind have for themselves.
-    fn fields(self) -> &'static str {
-        match self {
-            Self::RegistryBuild | Self::PendingRenames => "roles",
-            Self::RegistryOneOf => "roles and one_of",
-            Self::RegistryMachine => "own_key, own_value, here and elsewhere",
-        }
-    }
-}
 
 impl Gate {
     /// Tells whether the condition is one on this role.
@@ -254,7 +167,7 @@ impl Gate {
 }
 
 /// A part that a target may play.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleEntry {
     /// Its name on the command line.
     pub role: Role,
@@ -274,10 +187,10 @@ pub struct RoleEntry {
     pub before: Vec<String>,
 }
 
-object_from_json!(RoleEntry { role, title, usual, lacks, after, services, programs, before });
+object_json!(RoleEntry { role, title, usual, lacks, after, services, programs, before });
 
 /// A service that holds the files of a role.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceEntry {
     /// The key name, not the display name.
     pub service: String,
@@ -289,7 +202,7 @@ pub struct ServiceEntry {
     pub holds: Vec<TargetPath>,
 }
 
-object_from_json!(ServiceEntry { service, optional, prefix, holds });
+object_json!(ServiceEntry { service, optional, prefix, holds });
 
 impl ServiceEntry {
     /// Tells whether this entry means the service of that key name.
@@ -306,8 +219,7 @@ impl ServiceEntry {
 }
 
 /// A set of updates that a next step needs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadySet {
     /// Its name on the command line.
     pub set: String,
@@ -319,11 +231,10 @@ pub struct ReadySet {
     pub wait: Option<Wait>,
 }
 
-object_from_json!(ReadySet { set, title, needs, wait });
+object_json!(ReadySet { set, title, needs, wait });
 
 /// Updates that machines of a build need.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
     /// The build.
     pub build: u16,
@@ -331,11 +242,10 @@ pub struct Need {
     pub updates: Vec<UpdateId>,
 }
 
-object_from_json!(Need { build, updates });
+object_json!(Need { build, updates });
 
 /// A file that the product writes anew once an update is installed, somewhere else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
     /// The updates that it follows.
     pub updates: Vec<UpdateId>,
@@ -345,10 +255,10 @@ pub struct Wait {
     pub remedy: String,
 }
 
-object_from_json!(Wait { updates, file, remedy });
+object_json!(Wait { updates, file, remedy });
 
 /// Where an installed update is recorded in the registry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
     /// The key; `{level}` stands for the name of the release that the machine states.
     pub key: String,
@@ -356,10 +266,10 @@ pub struct Registration {
     pub values: Vec<RegistrationValue>,
 }
 
-object_from_json!(Registration { key, values });
+object_json!(Registration { key, values });
 
 /// A value of a registration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrationValue {
     /// Its name.
     pub name: String,
@@ -367,7 +277,7 @@ pub struct RegistrationValue {
     pub text: String,
 }
 
-object_from_json!(RegistrationValue { name, text });
+object_json!(RegistrationValue { name, text });
 
 impl Registration {
     /// Returns the key on a machine of this release; none if there can be no such key.
@@ -377,7 +287,7 @@ impl Registration {
 }
 
 /// Something that an admin does by hand around an update: shown in plan and result, never run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManualStep {
     /// When.
     pub when: Moment,
@@ -387,11 +297,10 @@ pub struct ManualStep {
     pub text: String,
 }
 
-object_from_json!(ManualStep { when, roles, text });
+object_json!(ManualStep { when, roles, text });
 
 /// Before or after the files are replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// Before.
     Before,

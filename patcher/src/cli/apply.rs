@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
-
 use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::Failure;
@@ -17,6 +15,7 @@ use crate::bundle::manifest::Manifest;
 use crate::bundle::product::RoleEntry;
 use crate::exit::ExitCode;
 use crate::host::{Disk, Files, Kind, RegistryAt, ServiceState};
+use crate::json::{Json, object};
 use crate::name::Role;
 use crate::platform::Platform;
 use crate::update::apply::{Applied, Apply};
@@ -167,7 +166,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         }
         if code == ExitCode::Success { "changed" } else { "awaits-restart" }
     };
-    let json = json!({
+    let json = object!({
         "command": "apply",
         "outcome": outcome,
         "code": code,
@@ -180,9 +179,9 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         "dry_run": args.dry_run,
         "assumed_build": args.assume_build,
         "signers": bundle.verified().signers(),
-        "recovered": recovered.iter().map(recovered_json).collect::<Vec<_>>(),
-        "files": plan.steps.iter().map(step_json).collect::<Vec<_>>(),
-        "services": plan.found_services.iter().map(service_json).collect::<Vec<_>>(),
+        "recovered": Json::list(recovered.iter().map(recovered_json)),
+        "files": Json::list(plan.steps.iter().map(step_json)),
+        "services": Json::list(plan.found_services.iter().map(service_json)),
         "registry": reach.backends().registry,
         "notes": plan.notes,
         "before": plan.before,
@@ -191,8 +190,8 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
     Ok(Done { code, json })
 }
 
-fn step_json(step: &plan::Step) -> Value {
-    json!({
+fn step_json(step: &plan::Step) -> Json {
+    object!({
         "path": step.to,
         "decision": step.decision.word(),
         "found_version": step.present.as_ref().and_then(|present| present.version),
@@ -201,8 +200,8 @@ fn step_json(step: &plan::Step) -> Value {
     })
 }
 
-fn service_json(record: &ServiceRecord) -> Value {
-    json!({
+fn service_json(record: &ServiceRecord) -> Json {
+    object!({
         "service": record.service,
         "was": record.was,
         "start": record.start,
@@ -311,6 +310,6 @@ fn help_roles(path: &Path, console: &Console) -> Result<Done, Failure> {
     }
     Ok(Done {
         code: ExitCode::Success,
-        json: json!({"command": "apply", "outcome": "done", "code": ExitCode::Success, "roles": manifest.roles}),
+        json: object!({"command": "apply", "outcome": "done", "code": ExitCode::Success, "roles": manifest.roles}),
     })
 }

@@ -84,10 +84,9 @@ fn of_update(error: &UpdateError) -> ExitCode {
         },
         UpdateError::NoSpace { .. } => ExitCode::DiskFull,
         UpdateError::Overtaken => ExitCode::Busy,
-        UpdateError::Journal(_)
-        | UpdateError::Json(_)
-        | UpdateError::Changed { .. }
-        | UpdateError::Unwritten { .. } => ExitCode::Failed,
+        UpdateError::Journal(_) | UpdateError::Changed { .. } | UpdateError::Unwritten { .. } => {
+            ExitCode::Failed
+        }
         UpdateError::Backup { .. }
         | UpdateError::Foreign(_)
         | UpdateError::JournalLost { .. }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use serde_json::Value;
+use crate::json::Json;
 
 /// How a command talks.
 #[derive(Clone, Copy, Debug)]
@@ -59,9 +59,9 @@ impl Console {
     }
 
     /// Gives the result for programs.
-    pub fn json(&self, value: &Value) {
+    pub fn json(&self, value: Json) {
         if self.format == Format::Json {
-            write(io::stdout(), &value.to_string());
+            write(io::stdout(), &value.sorted().to_string());
         }
     }
 

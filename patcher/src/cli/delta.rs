@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
-
 use super::Done;
 use super::console::Console;
 use super::failure::Failure;
@@ -13,6 +11,7 @@ use crate::delta::Codec;
 use crate::digest::Digest;
 use crate::exit::ExitCode;
 use crate::host::{Attributes, Disk, Files, Host, Machine};
+use crate::json::object;
 
 /// The arguments of `delta`.
 #[derive(Debug)]
@@ -46,7 +45,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
     console.result(format!("{}: {} bytes, by {codec}", args.output.display(), new.len()));
     Ok(Done {
         code: ExitCode::Success,
-        json: json!({
+        json: object!({
             "command": "delta",
             "outcome": "done",
             "code": ExitCode::Success,

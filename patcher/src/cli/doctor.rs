@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
-
 use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::{Failure, finding_json};
@@ -14,6 +12,7 @@ use super::{Done, verify};
 use crate::bundle::product::Product;
 use crate::exit::ExitCode;
 use crate::host::{Disk, RegistryAt};
+use crate::json::{Json, object};
 use crate::name::Role;
 use crate::platform::Platform;
 use crate::update::apply::SetValues;
@@ -126,7 +125,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
     }
     Ok(Done {
         code,
-        json: json!({
+        json: object!({
             "command": "doctor",
             "outcome": outcome,
             "code": code,
@@ -134,9 +133,9 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
             "role": role,
             "stated": diagnosis.stated.as_ref().map(|stated| stated.words()),
             "evidence": diagnosis.evidence.words(),
-            "correction": correction.map(|it| json!({"key": it.key, "value": it.name, "text": it.text, "why": it.why})),
+            "correction": correction.map(|it| object!({"key": it.key, "value": it.name, "text": it.text, "why": it.why})),
             "repaired": repaired,
-            "findings": diagnosis.findings.iter().map(finding_json).collect::<Vec<_>>(),
+            "findings": Json::list(diagnosis.findings.iter().map(finding_json)),
             "notes": diagnosis.notes,
         }),
     })

@@ -3,8 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 use super::console::Console;
 use super::failure::Failure;
 use super::line::Given;
@@ -12,6 +10,7 @@ use super::{Done, verify};
 use crate::bundle::VerifiedBundle;
 use crate::exit::ExitCode;
 use crate::host::{Attributes, Disk, Files, Host, HostError, Machine};
+use crate::json::object;
 use crate::target_path::TargetPath;
 use crate::update::target::TargetRoot;
 
@@ -54,7 +53,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
     let signers: Vec<String> = bundle.verified().signers().iter().map(ToString::to_string).collect();
     Ok(Done {
         code: ExitCode::Success,
-        json: json!({
+        json: object!({
             "command": "extract",
             "outcome": "done",
             "code": ExitCode::Success,

@@ -3,10 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-use serde_json::{Value, json};
-
 use crate::chain;
 use crate::exit::ExitCode;
+use crate::json::{Json, object};
 use crate::update::plan::Finding;
 
 /// An error that ends a program, with its exit code and what the user can do about it.
@@ -36,10 +35,10 @@ impl Failure {
     }
 
     /// Returns the failure as the JSON result of `command`.
-    pub fn json(&self, command: &str) -> Value {
+    pub fn json(&self, command: &str) -> Json {
         let mut messages = self.messages().into_iter();
-        let findings: Vec<Value> = self.findings.iter().map(finding_json).collect();
-        json!({
+        let findings: Vec<Json> = self.findings.iter().map(finding_json).collect();
+        object!({
             "command": command,
             "outcome": self.code.word(),
             "code": self.code,
@@ -75,8 +74,8 @@ impl fmt::Display for Failure {
 }
 
 /// Describes a finding for programs.
-pub(super) fn finding_json(finding: &Finding) -> Value {
-    json!({
+pub(super) fn finding_json(finding: &Finding) -> Json {
+    object!({
         "kind": finding.kind.word(),
         "subject": finding.subject,
         "found": finding.found,

@@ -19,14 +19,13 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::time::SystemTime;
 
-use serde_json::Value;
-
 use super::console::Console;
 use super::failure::Failure;
 use super::line::Given;
 use super::{Done, verify};
 use crate::exit::ExitCode;
 use crate::host::Disk;
+use crate::json::Json;
 use crate::name::UpdateId;
 use crate::timestamp::utc;
 use crate::update::state;
@@ -79,9 +78,9 @@ impl Subject {
     }
 
     /// Takes what the result of a command says.
-    fn of_result(json: &Value) -> Option<Self> {
-        let text = |key| json.get(key).and_then(Value::as_str);
-        Some(Self::new(text("product")?, text("id")?, json.get("revision")?))
+    fn of_result(json: &Json) -> Option<Self> {
+        let text = |key| json.at(key).and_then(Json::as_text);
+        Some(Self::new(text("product")?, text("id")?, json.at("revision")?))
     }
 }
 
@@ -110,7 +109,7 @@ pub(super) fn reported(
     let text = match &result {
         Ok(done) => {
             let subject = Subject::of_result(&done.json).unwrap_or(subject);
-            let outcome = done.json.get("outcome").and_then(Value::as_str).unwrap_or(done.code.word());
+            let outcome = done.json.at("outcome").and_then(Json::as_text).unwrap_or(done.code.word());
             mif(&subject, status(done.code), &format!("{outcome}, code {}", done.code.number()))
         }
         Err(failure @ Failure { code, findings, .. }) => {
@@ -196,9 +195,8 @@ fn latin_1(character: char) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::json::object;
 
     fn subject() -> Subject {
         Subject::new("Systems Management Server 2.0", "Q252717", 1)
@@ -259,7 +257,7 @@ mod tests {
         let path = folder.path().join("status.mif");
         let console = Console::new(false, true);
         let run = |code| {
-            let json = json!({"outcome": "o", "id": "Q1", "revision": 7, "product": "Better"});
+            let json = object!({"outcome": "o", "id": "Q1", "revision": 7_u16, "product": "Better"});
             reported(&args(path.clone()), subject, &console, || {
                 assert!(read(&path).contains("interrupted"), "until its end");
                 Ok(Done { code, json })

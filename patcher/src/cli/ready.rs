@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
-
 use super::console::Console;
 use super::failure::Failure;
 use super::line::Given;
@@ -13,6 +11,7 @@ use crate::bundle::manifest::Manifest;
 use crate::bundle::product::{Product, ReadySet};
 use crate::exit::ExitCode;
 use crate::host::{Disk, Machine};
+use crate::json::{Json, object};
 use crate::name::UpdateId;
 use crate::update::ready::{Presence, TargetReadiness, Waited, look};
 use crate::update::target::TargetRoot;
@@ -94,14 +93,14 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
     let code = if is_ready { ExitCode::Success } else { ExitCode::WrongTarget };
     Ok(Done {
         code,
-        json: json!({
+        json: object!({
             "command": "ready",
             "outcome": if is_ready { "ready" } else { "not-ready" },
             "code": code,
             "set": set.set,
             "title": set.title,
-            "targets": targets.iter().map(target_json).collect::<Vec<_>>(),
-            "logon_points": waited.iter().map(|point| point_json(point, set)).collect::<Vec<_>>(),
+            "targets": Json::list(targets.iter().map(target_json)),
+            "logon_points": Json::list(waited.iter().map(|point| point_json(point, set))),
             "remains": remains.map(|wait| &wait.remedy),
         }),
     })
@@ -127,7 +126,7 @@ fn show(target: &TargetReadiness, console: &Console) {
     }
 }
 
-fn target_json(target: &TargetReadiness) -> Value {
+fn target_json(target: &TargetReadiness) -> Json {
     let update = |(id, presence): &(UpdateId, Presence)| {
         let (at, by, files) = match presence {
             Presence::Installed { at } => (at.as_ref(), None, None),
@@ -135,18 +134,18 @@ fn target_json(target: &TargetReadiness) -> Value {
             Presence::Damaged { files } => (None, None, Some(files)),
             Presence::Missing => (None, None, None),
         };
-        json!({"id": id, "state": presence.word(), "at": at, "by": by, "files": files})
+        object!({"id": id, "state": presence.word(), "at": at, "by": by, "files": files})
     };
-    json!({
+    object!({
         "target": target.target.display().to_string(),
         "build": target.build,
         "ready": target.is_ready(),
-        "updates": target.updates.iter().map(update).collect::<Vec<_>>(),
+        "updates": Json::list(target.updates.iter().map(update)),
     })
 }
 
-fn point_json(point: &Waited, set: &ReadySet) -> Value {
-    json!({
+fn point_json(point: &Waited, set: &ReadySet) -> Json {
+    object!({
         "folder": point.folder.display().to_string(),
         "file": file_of(set),
         "written": point.written,

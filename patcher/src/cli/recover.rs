@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
-
 use super::Done;
 use super::console::Console;
 use super::contention::ContentionArgs;
@@ -12,6 +10,7 @@ use super::line::Given;
 use super::machine::MachineArgs;
 use crate::exit::ExitCode;
 use crate::host::{Disk, Machine};
+use crate::json::{Json, object};
 use crate::update::contention::{Contention, InUse};
 use crate::update::recover::{Recovered, Remedy, interrupted, recover};
 use crate::update::target::TargetRoot;
@@ -58,12 +57,12 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
     let outcome = if recovered.is_empty() { "already-current" } else { "changed" };
     Ok(Done {
         code: ExitCode::Success,
-        json: json!({
+        json: object!({
             "command": "recover",
             "outcome": outcome,
             "code": ExitCode::Success,
             "target": args.target.display().to_string(),
-            "recovered": recovered.iter().map(recovered_json).collect::<Vec<_>>(),
+            "recovered": Json::list(recovered.iter().map(recovered_json)),
         }),
     })
 }
@@ -111,6 +110,6 @@ pub(super) fn require_rest(target: TargetRoot<'_>) -> Result<(), Failure> {
 }
 
 /// Describes a recovered run for programs.
-pub(super) fn recovered_json(run: &Recovered) -> Value {
-    json!({"id": run.id, "run": run.run, "found": run.found, "did": run.did.word()})
+pub(super) fn recovered_json(run: &Recovered) -> Json {
+    object!({"id": run.id, "run": run.run, "found": run.found, "did": run.did.word()})
 }

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
-
 use super::Done;
 use super::console::Console;
 use super::contention::ContentionArgs;
@@ -15,6 +13,7 @@ use super::mif::{self, MifArgs};
 use super::recover::{recover_interrupted, recovered_json, require_rest};
 use crate::exit::ExitCode;
 use crate::host::Disk;
+use crate::json::{Json, object};
 use crate::name::UpdateId;
 use crate::update::contention::InUse;
 use crate::update::journal::StepRecord;
@@ -98,19 +97,19 @@ fn roll_back(args: &RollbackArgs, console: &Console, log: &mut Log) -> Result<Do
 fn done(args: &RollbackArgs, id: &UpdateId, files: &[StepRecord], recovered: &[Recovered]) -> Done {
     let file = |file: &StepRecord| {
         let old = file.old.as_ref().map(|old| old.sha256);
-        json!({"path": file.to, "installed_sha256": file.new.sha256, "original_sha256": old})
+        object!({"path": file.to, "installed_sha256": file.new.sha256, "original_sha256": old})
     };
     Done {
         code: ExitCode::Success,
-        json: json!({
+        json: object!({
             "command": "rollback",
             "outcome": if args.dry_run { "would-change" } else { "changed" },
             "code": ExitCode::Success,
             "id": id,
             "target": args.target.display().to_string(),
             "dry_run": args.dry_run,
-            "recovered": recovered.iter().map(recovered_json).collect::<Vec<_>>(),
-            "files": files.iter().map(file).collect::<Vec<_>>(),
+            "recovered": Json::list(recovered.iter().map(recovered_json)),
+            "files": Json::list(files.iter().map(file)),
         }),
     }
 }

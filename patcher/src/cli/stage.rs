@@ -3,8 +3,6 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 use super::console::Console;
 use super::failure::Failure;
 use super::line::Given;
@@ -13,6 +11,7 @@ use super::{Done, verify};
 use crate::digest::Digest;
 use crate::exit::ExitCode;
 use crate::host::{Attributes, Disk, Files, Host, HostError, Kind, Machine};
+use crate::json::object;
 use crate::name::UpdateId;
 use crate::update::receipt::MAX_RECEIPT;
 use crate::update::state::RECEIPT_NAME;
@@ -81,7 +80,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
     console.result(format!("{}: staged in {} for the remote machines", update.id, args.to.display()));
     Ok(Done {
         code: ExitCode::Success,
-        json: json!({
+        json: object!({
             "command": "stage",
             "outcome": "changed",
             "code": ExitCode::Success,

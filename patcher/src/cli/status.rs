@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
-
 use super::Done;
 use super::console::Console;
 use super::failure::Failure;
 use super::line::Given;
 use crate::exit::ExitCode;
 use crate::host::Disk;
+use crate::json::{Json, object};
 use crate::name::UpdateId;
 use crate::update::status::{FileStatus, UpdateStatus, status};
 use crate::update::target::TargetRoot;
@@ -39,12 +38,12 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
     }
     Ok(Done {
         code: ExitCode::Success,
-        json: json!({
+        json: object!({
             "command": "status",
             "outcome": "done",
             "code": ExitCode::Success,
             "target": args.target.display().to_string(),
-            "updates": updates.iter().map(update_json).collect::<Vec<_>>(),
+            "updates": Json::list(updates.iter().map(update_json)),
         }),
     })
 }
@@ -77,10 +76,10 @@ fn version_text(file: &FileStatus) -> String {
     }
 }
 
-fn update_json(update: &UpdateStatus) -> Value {
+fn update_json(update: &UpdateStatus) -> Json {
     let begin = update.run.begin();
-    let files: Vec<Value> = update.files.iter().map(file_json).collect();
-    json!({
+    let files: Vec<Json> = update.files.iter().map(file_json).collect();
+    object!({
         "id": update.id,
         "state": update.condition.word(),
         "superseded_by": update.superseded_by,
@@ -95,8 +94,8 @@ fn update_json(update: &UpdateStatus) -> Value {
     })
 }
 
-fn file_json(file: &FileStatus) -> Value {
-    json!({
+fn file_json(file: &FileStatus) -> Json {
+    object!({
         "path": file.step.to,
         "state": file.word(),
         "replaced_by": file.replaced_by,

@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 use super::console::Console;
 use super::failure::Failure;
 use super::line::Given;
@@ -14,6 +12,7 @@ use crate::bundle::{Bundle, VerifiedBundle};
 use crate::digest::Digest;
 use crate::exit::ExitCode;
 use crate::host::{Disk, Files, Kind};
+use crate::json::object;
 
 /// The arguments of `verify`.
 #[derive(Debug)]
@@ -60,7 +59,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
         collect(folder, &mut old_files)?;
     }
     let manifest = bundle.manifest().clone();
-    let mut decoded = 0;
+    let mut decoded = 0_usize;
     for delta in &manifest.deltas {
         let old = old_files.iter().find(|(digest, _)| *digest == delta.old);
         let file = manifest.files.iter().find(|file| file.sha256 == delta.new);
@@ -81,7 +80,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
     ));
     Ok(Done {
         code: ExitCode::Success,
-        json: json!({
+        json: object!({
             "command": "verify",
             "outcome": "verified",
             "code": ExitCode::Success,

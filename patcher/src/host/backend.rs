@@ -4,8 +4,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use serde::Serialize;
-
 #[cfg(unix)]
 use super::ComServers;
 use super::none::Nobody;
@@ -16,8 +14,7 @@ use super::{HostError, Machine, Registry, Services};
 pub struct Server(String);
 
 /// Who controls services.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServicesAt {
     /// Nobody.
     Nobody,
@@ -28,8 +25,7 @@ pub enum ServicesAt {
 }
 
 /// Where the registry is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistryAt {
     /// Nowhere: it is not looked at (`none`).
     Nowhere,

@@ -1,6 +1,6 @@
 //! From text to tree.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::{Json, JsonError};
 
@@ -99,7 +99,8 @@ impl Parser<'_> {
 
     fn object(&mut self, depth: usize) -> Result<Json, JsonError> {
         self.at += 1;
-        let mut entries = BTreeMap::new();
+        let mut entries = Vec::new();
+        let mut keys = BTreeSet::new();
         self.skip_space();
         if self.pass(b'}') {
             return Ok(Json::Object(entries));
@@ -116,10 +117,10 @@ impl Parser<'_> {
                 return Err(self.wanted("':'"));
             }
             let value = self.value(depth)?;
-            if entries.contains_key(&key) {
+            if !keys.insert(key.clone()) {
                 return Err(error(at, format!("the key {key:?} stands there twice")));
             }
-            entries.insert(key, value);
+            entries.push((key, value));
             self.skip_space();
             if self.pass(b'}') {
                 return Ok(Json::Object(entries));

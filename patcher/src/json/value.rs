@@ -1,15 +1,12 @@
-//! From tree to values.
+//! From tree to values and back.
 //!
-//! An object's definition is one list of its fields, by [`object_from_json`]: compiled once and in one form, where serde's
-//! derived code is several times as large.
+//! An object's definition is one list of its fields, by [`object_json`]: compiled once and in one form, where derived code
+//! is several times as large.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
-
-use serde::de::value::Error as NameError;
-use serde::de::{DeserializeOwned, IntoDeserializer};
 
 use super::{Json, JsonError};
 
@@ -24,31 +21,22 @@ pub trait FromJson: Sized {
     }
 }
 
-/// The fields of an object that is being read.
-#[derive(Debug)]
-pub struct Fields<'j>(&'j BTreeMap<String, Json>);
+/// A value that is written as JSON.
+pub trait ToJson {
+    /// Makes a tree of the value.
+    fn to_json(&self) -> Json;
 
-impl<'j> Fields<'j> {
-    /// Takes an object that has no other keys than these.
-    pub fn of(json: &'j Json, keys: &[&str]) -> Result<Self, JsonError> {
-        let Json::Object(entries) = json else { return Err(json.is_not("an object")) };
-        match entries.keys().find(|key| !keys.contains(&key.as_str())) {
-            Some(key) => Err(JsonError::new("", format!("the key {key:?} is not known"))),
-            None => Ok(Self(entries)),
-        }
+    /// Tells whether the value is the default, for which a definition may leave out its key.
+    fn is_default(&self) -> bool {
+        false
     }
 
-    /// Takes the value at a key.
-    pub fn take<T: FromJson>(&self, key: &str) -> Result<T, JsonError> {
-        match self.0.get(key) {
-            Some(json) => T::from_json(json).map_err(|error| error.within(key)),
-            None => T::absent().ok_or_else(|| missing(key)),
-        }
-    }
-
-    /// Takes the value at a key, or the default where the key is missing.
-    pub fn take_or_default<T: FromJson + Default>(&self, key: &str) -> Result<T, JsonError> {
-        if self.0.contains_key(key) { self.take(key) } else { Ok(T::default()) }
+    /// Returns the value for such a definition; none: its key is left out.
+    fn unless_default(&self) -> Option<&dyn ToJson>
+    where
+        Self: Sized,
+    {
+        if self.is_default() { None } else { Some(self) }
     }
 }
 
@@ -57,34 +45,105 @@ fn missing(key: &str) -> JsonError {
     JsonError::new("", format!("the key {key:?} is missing"))
 }
 
-/// Reads an object into a struct by the names of its fields; those behind `or default` may be missing.
-macro_rules! object_from_json {
-    ($object:ident { $($field:ident),* $(,)? } $(or default { $($other:ident),* $(,)? })?) => {
+/// Makes a tree of keys and values: `object!({"id": id, "files": files})`.
+#[macro_export]
+macro_rules! object {
+    ({ $($key:literal: $value:expr),* $(,)? }) => {
+        $crate::json::Json::object(&[$(($key, ::core::option::Option::Some(&$value))),*])
+    };
+}
+
+/// Writes a struct as an object with the names of its fields; those marked `or default` are left out where they are that.
+#[macro_export]
+macro_rules! object_to_json {
+    ($object:ident { $($field:ident $(or $default:ident)?),* $(,)? }) => {
+        impl $crate::json::ToJson for $object {
+            fn to_json(&self) -> $crate::json::Json {
+                $crate::json::Json::object(&[
+                    $((stringify!($field), $crate::object_to_json!(@ &self.$field $(, $default)?))),*
+                ])
+            }
+        }
+    };
+    (@ $value:expr) => { ::core::option::Option::Some($value) };
+    (@ $value:expr, default) => { $crate::json::ToJson::unless_default($value) };
+}
+
+/// Writes a struct likewise, and reads it; fields marked `or default` may be missing.
+macro_rules! object_json {
+    ($object:ident { $($field:ident $(or $default:ident)?),* $(,)? }) => {
+        crate::json::object_to_json!($object { $($field $(or $default)?),* });
+
         impl crate::json::FromJson for $object {
             fn from_json(json: &crate::json::Json) -> Result<Self, crate::json::JsonError> {
-                let keys = [$(stringify!($field),)* $($(stringify!($other),)*)?];
-                let fields = crate::json::Fields::of(json, &keys)?;
-                Ok(Self {
-                    $($field: fields.take(stringify!($field))?,)*
-                    $($($other: fields.take_or_default(stringify!($other))?,)*)?
-                })
+                json.require_only(&[$(stringify!($field)),*])?;
+                Ok(Self { $($field: crate::json::object_json!(@ json $field $($default)?)),* })
+            }
+        }
+    };
+    (@ $json:ident $field:ident) => { $json.take(stringify!($field))? };
+    (@ $json:ident $field:ident default) => { $json.take_or_default(stringify!($field))? };
+}
+pub(crate) use object_json;
+
+/// Writes and reads an enum as objects of their own fields, told apart by a word that comes first.
+///
+/// A variant behind `and` is a box of a struct, whose fields are the object's.
+macro_rules! tagged_json {
+    ($name:ident by $tag:literal {
+        $($word:literal = $value:ident { $($field:ident $(or $default:ident)?),* }),* $(,)?
+    } $(and $boxed_word:literal = $boxed:ident)?) => {
+        impl crate::json::ToJson for $name {
+            fn to_json(&self) -> crate::json::Json {
+                match self {
+                    $(Self::$boxed(fields) => fields.to_json().with($tag, &$boxed_word),)?
+                    $(Self::$value { $($field),* } => crate::json::Json::object(&[
+                        ($tag, Some(&$word)),
+                        $((stringify!($field), crate::json::object_to_json!(@ $field $(, $default)?))),*
+                    ]),)*
+                }
+            }
+        }
+
+        impl crate::json::FromJson for $name {
+            fn from_json(json: &crate::json::Json) -> Result<Self, crate::json::JsonError> {
+                match json.tag($tag)? {
+                    $($boxed_word => crate::json::FromJson::from_json(&json.without($tag)).map(Box::new).map(Self::$boxed),)?
+                    $($word => {
+                        json.require_only(&[$tag, $(stringify!($field)),*])?;
+                        Ok(Self::$value { $($field: crate::json::object_json!(@ json $field $($default)?)),* })
+                    })*
+                    word => Err(crate::json::JsonError::unknown($tag, word)),
+                }
             }
         }
     };
 }
-pub(crate) use object_from_json;
+pub(crate) use tagged_json;
 
-/// Reads one of a few names, by serde's definition of them.
-macro_rules! name_from_json {
-    ($($name:ty),* $(,)?) => {$(
-        impl crate::json::FromJson for $name {
-            fn from_json(json: &crate::json::Json) -> Result<Self, crate::json::JsonError> {
-                json.named()
+/// Writes and reads an enum as one of a few words.
+macro_rules! words_json {
+    ($name:ident { $($value:ident = $word:literal),* $(,)? }) => {
+        impl crate::json::ToJson for $name {
+            fn to_json(&self) -> crate::json::Json {
+                match self {
+                    $(Self::$value => $word,)*
+                }
+                .to_json()
             }
         }
-    )*};
+
+        impl crate::json::FromJson for $name {
+            fn from_json(json: &crate::json::Json) -> Result<Self, crate::json::JsonError> {
+                match json.text()? {
+                    $($word => Ok(Self::$value),)*
+                    word => Err(crate::json::JsonError::unknown("", word)),
+                }
+            }
+        }
+    };
 }
-pub(crate) use name_from_json;
+pub(crate) use words_json;
 
 impl Json {
     /// Parses a string by the rules of its type.
@@ -92,13 +151,79 @@ impl Json {
         self.text()?.parse().map_err(|error: T::Err| JsonError::new("", error.to_string()))
     }
 
-    /// Takes a string for one of a few names.
-    pub fn named<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
-        let name: serde::de::value::StrDeserializer<'_, NameError> = self.text()?.into_deserializer();
-        T::deserialize(name).map_err(|error| JsonError::new("", error.to_string()))
+    /// Requires an object that has no other keys than these.
+    pub fn require_only(&self, keys: &[&str]) -> Result<(), JsonError> {
+        let Self::Object(entries) = self else { return Err(self.is_not("an object")) };
+        match entries.iter().find(|(key, _)| !keys.contains(&key.as_str())) {
+            Some((key, _)) => Err(JsonError::new("", format!("the key {key:?} is not known"))),
+            None => Ok(()),
+        }
     }
 
-    fn text(&self) -> Result<&str, JsonError> {
+    /// Takes the value that stands in an object at a key.
+    pub fn take<T: FromJson>(&self, key: &str) -> Result<T, JsonError> {
+        match self.at(key) {
+            Some(json) => T::from_json(json).map_err(|error| error.within(key)),
+            None => T::absent().ok_or_else(|| missing(key)),
+        }
+    }
+
+    /// Takes the value at a key, or the default where the key is missing.
+    pub fn take_or_default<T: FromJson + Default>(&self, key: &str) -> Result<T, JsonError> {
+        if self.at(key).is_some() { self.take(key) } else { Ok(T::default()) }
+    }
+
+    /// Makes an object; what is none is left out.
+    pub fn object(fields: &[(&str, Option<&dyn ToJson>)]) -> Self {
+        let entry =
+            |(key, value): &(&str, Option<&dyn ToJson>)| Some(((*key).to_owned(), (*value)?.to_json()));
+        Self::Object(fields.iter().filter_map(entry).collect())
+    }
+
+    /// Makes a list.
+    pub fn list<T: ToJson>(values: impl IntoIterator<Item = T>) -> Self {
+        Self::List(values.into_iter().map(|value| value.to_json()).collect())
+    }
+
+    /// Puts the keys of all objects in order.
+    #[must_use]
+    pub fn sorted(self) -> Self {
+        match self {
+            Self::List(elements) => Self::List(elements.into_iter().map(Self::sorted).collect()),
+            Self::Object(entries) => {
+                let mut entries: Vec<_> =
+                    entries.into_iter().map(|(key, value)| (key, value.sorted())).collect();
+                entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+                Self::Object(entries)
+            }
+            other => other,
+        }
+    }
+
+    /// Returns the word by which objects are told apart.
+    pub(crate) fn tag(&self, key: &str) -> Result<&str, JsonError> {
+        self.at(key).and_then(Self::as_text).ok_or_else(|| JsonError::new(key, "a string is wanted"))
+    }
+
+    /// Puts an entry before those of an object.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: &dyn ToJson) -> Self {
+        if let Self::Object(entries) = &mut self {
+            entries.insert(0, (key.to_owned(), value.to_json()));
+        }
+        self
+    }
+
+    /// Returns the object without a key.
+    pub(crate) fn without(&self, key: &str) -> Self {
+        let mut rest = self.clone();
+        if let Self::Object(entries) = &mut rest {
+            entries.retain(|(other, _)| other != key);
+        }
+        rest
+    }
+
+    pub(crate) fn text(&self) -> Result<&str, JsonError> {
         self.as_text().ok_or_else(|| self.is_not("a string"))
     }
 
@@ -128,6 +253,16 @@ impl FromJson for bool {
     }
 }
 
+impl ToJson for bool {
+    fn to_json(&self) -> Json {
+        Json::Bool(*self)
+    }
+
+    fn is_default(&self) -> bool {
+        !self
+    }
+}
+
 impl FromJson for u64 {
     fn from_json(json: &Json) -> Result<Self, JsonError> {
         match json {
@@ -137,9 +272,21 @@ impl FromJson for u64 {
     }
 }
 
-/// Reads narrower numbers.
-macro_rules! number_from_json {
+impl ToJson for u64 {
+    fn to_json(&self) -> Json {
+        Json::Number(*self)
+    }
+}
+
+/// Writes and reads narrower numbers.
+macro_rules! number_json {
     ($($number:ty)*) => {$(
+        impl ToJson for $number {
+            fn to_json(&self) -> Json {
+                Json::Number(*self as u64)
+            }
+        }
+
         impl FromJson for $number {
             fn from_json(json: &Json) -> Result<Self, JsonError> {
                 let wide = u64::from_json(json)?;
@@ -148,7 +295,7 @@ macro_rules! number_from_json {
         }
     )*};
 }
-number_from_json!(u16 u32 usize);
+number_json!(u16 u32 usize);
 
 #[cold]
 fn too_large(number: u64, most: String) -> JsonError {
@@ -161,9 +308,28 @@ impl FromJson for String {
     }
 }
 
+impl ToJson for String {
+    fn to_json(&self) -> Json {
+        Json::Text(self.clone())
+    }
+}
+
+impl ToJson for &str {
+    fn to_json(&self) -> Json {
+        Json::Text((*self).to_owned())
+    }
+}
+
 impl FromJson for PathBuf {
     fn from_json(json: &Json) -> Result<Self, JsonError> {
         json.text().map(Self::from)
+    }
+}
+
+impl ToJson for PathBuf {
+    /// What is no Unicode text in a path is replaced.
+    fn to_json(&self) -> Json {
+        Json::Text(self.display().to_string())
     }
 }
 
@@ -177,6 +343,16 @@ impl<T: FromJson> FromJson for Option<T> {
     }
 }
 
+impl<T: ToJson> ToJson for Option<T> {
+    fn to_json(&self) -> Json {
+        self.as_ref().map_or(Json::Null, T::to_json)
+    }
+
+    fn is_default(&self) -> bool {
+        self.is_none()
+    }
+}
+
 impl<T: FromJson> FromJson for Vec<T> {
     fn from_json(json: &Json) -> Result<Self, JsonError> {
         let Json::List(elements) = json else { return Err(json.is_not("an array")) };
@@ -185,5 +361,33 @@ impl<T: FromJson> FromJson for Vec<T> {
             values.push(T::from_json(element).map_err(|error| error.within(&format!("[{index}]")))?);
         }
         Ok(values)
+    }
+}
+
+impl<T: ToJson> ToJson for Vec<T> {
+    fn to_json(&self) -> Json {
+        Json::list(self)
+    }
+
+    fn is_default(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl<T: ToJson> ToJson for BTreeSet<T> {
+    fn to_json(&self) -> Json {
+        Json::list(self)
+    }
+}
+
+impl<T: ToJson> ToJson for &T {
+    fn to_json(&self) -> Json {
+        T::to_json(self)
+    }
+}
+
+impl ToJson for Json {
+    fn to_json(&self) -> Json {
+        self.clone()
     }
 }

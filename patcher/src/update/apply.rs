@@ -151,7 +151,7 @@ impl Apply<'_> {
             values: self.values(host)?,
             before: self.plan.before.clone(),
             after: self.plan.after.clone(),
-            bundle: Some(self.source.to_owned()),
+            bundle: self.source.to_str().map(PathBuf::from),
             steps: self.plan.changes().map(record).collect(),
         })
     }

@@ -30,12 +30,10 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 use super::apply::Backends;
 use crate::digest::Digest;
 use crate::host::{RegistryAt, ServiceStart, ServiceState, ServicesAt};
-use crate::json::{Fields, FromJson, Json, JsonError, object_from_json};
+use crate::json::{FromJson, Json, ToJson, object_json, tagged_json};
 use crate::name::{Role, UpdateId};
 use crate::platform::Platform;
 use crate::registry::{RegistryKey, RegistryValue};
@@ -50,8 +48,7 @@ const CHECK_LEN: usize = 16;
 pub const MAX_JOURNAL: u64 = 64 << 20;
 
 /// One line of a journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "record", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// Everything is staged; nothing of the target is touched yet.
     Begin(Box<Begin>),
@@ -86,7 +83,6 @@ pub enum Record {
         /// Why.
         reason: String,
         /// The services that are stopped for it, and what they were. The run's own are meant where there are none.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
         services: Vec<ServiceRecord>,
     },
     /// Everything is as it was before the run.
@@ -101,55 +97,20 @@ pub enum Record {
     },
 }
 
-/// The fields of a record that has a time alone.
-struct At {
-    at: String,
-}
-
-object_from_json!(At { at });
-
-/// The fields of a record of one step.
-struct OfStep {
-    step: usize,
-}
-
-object_from_json!(OfStep { step });
-
-/// The fields of [`Record::Undo`].
-struct UndoFields {
-    at: String,
-    reason: String,
-    services: Vec<ServiceRecord>,
-}
-
-object_from_json!(UndoFields { at, reason } or default { services });
-
-impl Record {
-    /// Takes a record from a line, by its key `record`.
-    fn of(line: Json) -> Result<Self, JsonError> {
-        let (tag, fields) = line.tagged("record")?;
-        let at = || At::from_json(&fields).map(|it| it.at);
-        Ok(match tag.as_str() {
-            "begin" => Self::Begin(Box::new(Begin::from_json(&fields)?)),
-            "intent" => Self::Intent { step: OfStep::from_json(&fields)?.step },
-            "done" => Self::Done { step: OfStep::from_json(&fields)?.step },
-            "unregister" => Fields::of(&fields, &[]).map(|_| Self::Unregister)?,
-            "set-values" => Fields::of(&fields, &[]).map(|_| Self::SetValues)?,
-            "scheduled" => Self::Scheduled { at: at()? },
-            "commit" => Self::Commit { at: at()? },
-            "undo" => {
-                let UndoFields { at, reason, services } = UndoFields::from_json(&fields)?;
-                Self::Undo { at, reason, services }
-            }
-            "rolled-back" => Self::RolledBack { at: at()? },
-            "restarted" => Self::Restarted { at: at()? },
-            _ => return Err(JsonError::unknown("record", &tag)),
-        })
-    }
-}
+tagged_json!(Record by "record" {
+    "intent" = Intent { step },
+    "done" = Done { step },
+    "unregister" = Unregister {},
+    "set-values" = SetValues {},
+    "scheduled" = Scheduled { at },
+    "commit" = Commit { at },
+    "undo" = Undo { at, reason, services or default },
+    "rolled-back" = RolledBack { at },
+    "restarted" = Restarted { at },
+} and "begin" = Begin);
 
 /// What a run is about to do, complete enough to undo it without its bundle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begin {
     /// Version of the journal's format: 1.
     pub format: u32,
@@ -180,40 +141,53 @@ pub struct Begin {
     /// The log, below the target.
     pub log: TargetPath,
     /// Updates whose place it takes.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub supersedes: Vec<UpdateId>,
     /// The services that hold the files, in the order of stopping.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceRecord>,
     /// Who controls these services; none: nobody.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub services_at: Option<ServicesAt>,
     /// Where the registry is; none: it was not looked at.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub registry_at: Option<RegistryAt>,
     /// The registry values that it sets once every file is replaced.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<ValueRecord>,
     /// What the admin does by hand before, where he was told to.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<String>,
     /// What he does afterwards.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
-    /// The bundle that it was made from; none: from none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The bundle that it was made from; none: from none, or its path is no Unicode text.
     pub bundle: Option<PathBuf>,
     /// The files, in the order in which they are replaced.
     pub steps: Vec<StepRecord>,
 }
 
-object_from_json!(Begin {
-    format, patcher, id, revision, title, product, manifest, signers, role, platform, assumed_build, sequence, at, log,
-    services_at, registry_at, bundle, steps
-} or default { supersedes, services, values, before, after });
+object_json!(Begin {
+    format,
+    patcher,
+    id,
+    revision,
+    title,
+    product,
+    manifest,
+    signers,
+    role,
+    platform,
+    assumed_build,
+    sequence,
+    at,
+    log,
+    supersedes or default,
+    services or default,
+    services_at or default,
+    registry_at or default,
+    values or default,
+    before or default,
+    after or default,
+    bundle or default,
+    steps,
+});
 
 /// A file that a run replaces or adds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepRecord {
     /// The file below the target, as the disk spells it.
     pub to: TargetPath,
@@ -222,19 +196,13 @@ pub struct StepRecord {
     /// What is put there.
     pub new: FileRecord,
     /// Whether it is a COM server that the run registers.
-    #[serde(skip_serializing_if = "is_false")]
     pub register: bool,
 }
 
-object_from_json!(StepRecord { to, old, new } or default { register });
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_false(value: &bool) -> bool {
-    !value
-}
+object_json!(StepRecord { to, old, new, register or default });
 
 /// A registry value that a run sets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueRecord {
     /// Its key.
     pub key: RegistryKey,
@@ -245,31 +213,28 @@ pub struct ValueRecord {
     /// What it is set to.
     pub new: RegistryValue,
     /// Keys that are made for it, innermost first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub made: Vec<RegistryKey>,
 }
 
-object_from_json!(ValueRecord { key, name, old, new } or default { made });
+object_json!(ValueRecord { key, name, old, new, made or default });
 
 /// A service that a run stops.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceRecord {
     /// Its key name.
     pub service: String,
     /// What it was before the run.
     pub was: ServiceState,
     /// Whether the system starts it; none in journals of patchers that did not look.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<ServiceStart>,
     /// Services that depend on it and did not rest; each is listed before it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependents: Vec<String>,
 }
 
-object_from_json!(ServiceRecord { service, was, start } or default { dependents });
+object_json!(ServiceRecord { service, was, start or default, dependents or default });
 
 /// A file's contents as a journal knows them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRecord {
     /// Size in bytes.
     pub size: u64,
@@ -279,7 +244,7 @@ pub struct FileRecord {
     pub version: Option<FileVersion>,
 }
 
-object_from_json!(FileRecord { size, sha256, version });
+object_json!(FileRecord { size, sha256, version });
 
 /// Why a journal cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -410,9 +375,9 @@ impl Journal {
     }
 
     /// Returns the line that adds `record`, and the byte at which it is to be written.
-    pub fn line(&self, record: &Record) -> Result<(u64, String), serde_json::Error> {
-        let text = serde_json::to_string(record)?;
-        Ok((self.len, format!("{} {text}\n", check_of(&self.check, &text))))
+    pub fn line(&self, record: &Record) -> (u64, String) {
+        let text = record.to_json().to_string();
+        (self.len, format!("{} {text}\n", check_of(&self.check, &text)))
     }
 
     /// Takes in a record whose line has been written.
@@ -513,7 +478,7 @@ fn parse(line: &[u8], previous: &str) -> Option<(Option<Record>, String)> {
         return None;
     }
     let json = Json::parse(record.as_bytes());
-    Some((json.and_then(Record::of).ok(), check.to_owned()))
+    Some((json.and_then(|json| Record::from_json(&json)).ok(), check.to_owned()))
 }
 
 /// Tells whether a last line is a whole record and, where its line feed should be, something else with more behind.
@@ -596,7 +561,7 @@ mod tests {
         let mut journal = Journal::default();
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
         for record in records {
-            let (at, line) = journal.line(record).unwrap();
+            let (at, line) = journal.line(record);
             assert_eq!(at, bytes.len() as u64);
             bytes.extend(line.as_bytes());
             ends.push(bytes.len());
@@ -656,13 +621,13 @@ mod tests {
             let all = records();
             let mut journal = Journal::default();
             let result = order.iter().try_for_each(|n| {
-                let (_, line) = journal.line(&all[*n]).unwrap();
+                let (_, line) = journal.line(&all[*n]);
                 journal.written(all[*n].clone(), &line)
             });
             assert!(matches!(result, Err(JournalError::OutOfOrder { .. })), "{order:?}");
         }
         let mut journal = Journal::default();
-        let (_, line) = journal.line(&begin()).unwrap();
+        let (_, line) = journal.line(&begin());
         journal.written(begin(), &line).unwrap();
         assert!(journal.written(Record::Intent { step: 2 }, "x y\n").is_err(), "no such step");
     }
@@ -700,11 +665,11 @@ mod tests {
         let found = service("TWO", ServiceState::Running);
         let undo = Record::Undo { at: at(), reason: "asked".to_owned(), services: vec![found] };
         for record in [begin(), Record::Commit { at: at() }, Record::Restarted { at: at() }, undo] {
-            let (_, line) = journal.line(&record).unwrap();
+            let (_, line) = journal.line(&record);
             journal.written(record, &line).unwrap();
         }
         assert_eq!(journal.stopped(), ["TWO"], "what the undo found counts");
-        let (_, line) = journal.line(&Record::Restarted { at: at() }).unwrap();
+        let (_, line) = journal.line(&Record::Restarted { at: at() });
         assert!(journal.written(Record::Restarted { at: at() }, &line).is_err(), "not before its end");
     }
 }

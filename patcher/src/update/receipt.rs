@@ -3,11 +3,9 @@
 //! Made from the journals of the committed runs, so it can be lost and made again. A remote role's
 //! apply takes a site server's receipt as proof of the order of updates.
 
-use serde::Serialize;
-
 use super::journal::{Begin, StepRecord};
 use crate::digest::Digest;
-use crate::json::object_from_json;
+use crate::json::object_json;
 use crate::name::{Role, UpdateId};
 use crate::platform::Platform;
 
@@ -17,7 +15,7 @@ pub const FORMAT: u32 = 1;
 pub const MAX_RECEIPT: u64 = 16 << 20;
 
 /// What is installed in a target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// Version of the receipt's format: 1.
     pub format: u32,
@@ -45,7 +43,7 @@ pub struct Receipt {
     pub files: Vec<StepRecord>,
 }
 
-object_from_json!(Receipt {
+object_json!(Receipt {
     format,
     id,
     revision,

@@ -12,6 +12,7 @@ use super::{UpdateError, services, values};
 use crate::bundle::manifest::MAX_MEMBER;
 use crate::digest::Digest;
 use crate::host::{Attributes, Host, HostError, Kind};
+use crate::json::ToJson;
 use crate::timestamp::utc;
 
 impl Run {
@@ -20,7 +21,7 @@ impl Run {
     /// Where it fails the record may stand there all the same, whole, and be believed by recovery: it is cut off
     /// again, as far as that can be done.
     pub(super) fn record(&mut self, host: &dyn Host, record: Record) -> Result<(), UpdateError> {
-        let (at, line) = self.journal.line(&record)?;
+        let (at, line) = self.journal.line(&record);
         if let Err(error) = host.append(&self.journal_path(), at, line.as_bytes()) {
             // The first error is the one to tell.
             drop(host.append(&self.journal_path(), at, b""));
@@ -140,12 +141,11 @@ fn tidy(host: &dyn Host, folder: &StateFolder, run: &mut Run) -> Result<(), Upda
     let current = host.stat(&receipt_path)?.map(|_| host.read(&receipt_path, MAX_RECEIPT)).transpose()?;
     match receipt {
         Some(receipt) => {
-            let mut bytes = serde_json::to_vec_pretty(&receipt)?;
-            bytes.push(b'\n');
-            if current.as_deref() != Some(&bytes) {
+            let text = format!("{:#}\n", receipt.to_json());
+            if current.as_deref() != Some(text.as_bytes()) {
                 ensure_folder(host, &run.stage())?;
                 let staged = run.stage().join(RECEIPT_NAME);
-                write_over(host, &staged, &bytes, &Attributes::default())?;
+                write_over(host, &staged, text.as_bytes(), &Attributes::default())?;
                 host.rename(&staged, &receipt_path)?;
             }
         }

@@ -8,6 +8,7 @@ use super::{Control, Decision, Finding, FindingKind, Plan, Reason, Request, Serv
 use crate::bundle::manifest::Manifest;
 use crate::digest::Digest;
 use crate::host::{Memory, ServiceStart, ServiceState, Volume};
+use crate::json;
 use crate::platform::{Machine, Platform};
 use crate::registry::RegistryValue;
 use crate::update::facts::{Facts, FileFact, GateFact, Present};
@@ -17,14 +18,15 @@ use crate::update::target::TargetRoot;
 
 /// A manifest with one file for both platforms, `New` being its contents; `lean` leaves the payload out.
 fn manifest(verb: &str, lean: bool) -> Manifest {
-    let new = Digest::of(b"new");
+    let sha256 = |bytes: &[u8]| Digest::of(bytes).to_string();
+    let new = sha256(b"new");
     let file = |platform: &str| {
         json!({
             "platform": platform, "name": "Ccm.dll", "size": 3, "sha256": new, "version": "2.0.1380.1125",
             "time_stamp": null, "member": if lean { Value::Null } else { json!("i386/Ccm.dll") }, "register": true,
             "install": [{"role": "site-server", "verb": verb, "to": format!("Bin/{platform}/Ccm.dll")},
                         {"role": "sql-monitor", "verb": verb, "to": "Ccm.dll"}],
-            "baselines": [{"name": "1380.1000", "size": 3, "sha256": Digest::of(b"old"), "version": "2.0.1380.1000"}]
+            "baselines": [{"name": "1380.1000", "size": 3, "sha256": sha256(b"old"), "version": "2.0.1380.1000"}]
         })
     };
     let role = |name: &str, after: &[&str]| {
@@ -34,7 +36,7 @@ fn manifest(verb: &str, lean: bool) -> Manifest {
                             {"service": "TWO", "optional": true, "prefix": "TWO_", "holds": []},
                             {"service": "THREE", "optional": true, "prefix": null, "holds": ["Other.dll"]}]})
     };
-    let mut members = vec![json!({"name": "deltas/x.bsdiff", "size": 1, "sha256": Digest::of(b"delta")})];
+    let mut members = vec![json!({"name": "deltas/x.bsdiff", "size": 1, "sha256": sha256(b"delta")})];
     if !lean {
         members.push(json!({"name": "i386/Ccm.dll", "size": 3, "sha256": new}));
     }
@@ -46,7 +48,7 @@ fn manifest(verb: &str, lean: bool) -> Manifest {
         "manual": [],
         "roles": [role("site-server", &[]), role("sql-monitor", &["site-server"])],
         "files": [file("i386"), file("alpha")],
-        "deltas": [{"old": Digest::of(b"old"), "new": new, "codec": "bsdiff", "member": "deltas/x.bsdiff"}],
+        "deltas": [{"old": sha256(b"old"), "new": new, "codec": "bsdiff", "member": "deltas/x.bsdiff"}],
         "members": members
     });
     Manifest::parse(value.to_string().as_bytes()).unwrap()
@@ -309,7 +311,7 @@ fn a_role_that_comes_after_others_needs_their_proof() {
 /// Returns the manifest with one gate of each kind on the site server.
 fn gated() -> Manifest {
     let mut manifest = manifest("add-file", false);
-    let gate = |value: Value| serde_json::from_value(value).unwrap();
+    let gate = |value: Value| json::read(value.to_string().as_bytes()).unwrap();
     let key = "HKLM\\S";
     let roles = json!(["site-server"]);
     manifest.gates = vec![
