@@ -59,12 +59,6 @@ impl FromStr for Digest {
     }
 }
 
-impl From<Digest> for String {
-    fn from(digest: Digest) -> Self {
-        digest.to_string()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

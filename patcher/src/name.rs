@@ -75,23 +75,9 @@ impl FromStr for Role {
     }
 }
 
-/// Conversions that serde and messages need, the same for both names.
-macro_rules! text_conversions {
+/// Shows a name as it is.
+macro_rules! shown_as_it_is {
     ($name:ty) => {
-        impl TryFrom<String> for $name {
-            type Error = InvalidName;
-
-            fn try_from(text: String) -> Result<Self, InvalidName> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
-            }
-        }
-
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
@@ -100,8 +86,8 @@ macro_rules! text_conversions {
     };
 }
 
-text_conversions!(UpdateId);
-text_conversions!(Role);
+shown_as_it_is!(UpdateId);
+shown_as_it_is!(Role);
 
 #[cfg(test)]
 mod tests {

@@ -115,20 +115,6 @@ impl FromStr for RegistryKey {
     }
 }
 
-impl TryFrom<String> for RegistryKey {
-    type Error = InvalidKey;
-
-    fn try_from(text: String) -> Result<Self, InvalidKey> {
-        text.parse()
-    }
-}
-
-impl From<RegistryKey> for String {
-    fn from(key: RegistryKey) -> Self {
-        key.to_string()
-    }
-}
-
 impl fmt::Display for RegistryKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{ROOT}\\{}", self.path())

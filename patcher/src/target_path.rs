@@ -113,20 +113,6 @@ impl FromStr for TargetPath {
     }
 }
 
-impl TryFrom<String> for TargetPath {
-    type Error = UnsafePath;
-
-    fn try_from(text: String) -> Result<Self, UnsafePath> {
-        text.parse()
-    }
-}
-
-impl From<TargetPath> for String {
-    fn from(path: TargetPath) -> Self {
-        path.0
-    }
-}
-
 impl fmt::Display for TargetPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

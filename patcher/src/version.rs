@@ -57,20 +57,6 @@ impl FromStr for FileVersion {
     }
 }
 
-impl TryFrom<String> for FileVersion {
-    type Error = InvalidVersion;
-
-    fn try_from(text: String) -> Result<Self, InvalidVersion> {
-        text.parse()
-    }
-}
-
-impl From<FileVersion> for String {
-    fn from(version: FileVersion) -> Self {
-        version.to_string()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

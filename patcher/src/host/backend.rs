@@ -123,19 +123,6 @@ impl fmt::Display for RegistryAt {
     }
 }
 
-macro_rules! as_text {
-    ($name:ty) => {
-        impl From<$name> for String {
-            fn from(backend: $name) -> Self {
-                backend.to_string()
-            }
-        }
-    };
-}
-
-as_text!(ServicesAt);
-as_text!(RegistryAt);
-
 impl ServicesAt {
     /// Reaches the services.
     pub fn open(&self, credentials: &Credentials) -> Result<Box<dyn Services>, HostError> {
