@@ -104,9 +104,10 @@ pub fn encode(codec: Codec, old: &[u8], new: &[u8]) -> Result<Encoded, EncodeErr
     }
     let bytes = match codec {
         Codec::Bsdiff => bsdiff::encode(old, new),
+        Codec::Exe => exe::encode(old, new),
     }
     .map_err(|source| EncodeError::Failed { codec, source })?;
-    match codec.decode(old, &bytes, new.len() as u64) {
+    match codec.decode(old.to_vec(), &bytes, new.len() as u64) {
         Ok(decoded) if decoded == new => Ok(Encoded { codec, bytes }),
         Ok(_) => Err(EncodeError::Wrong { codec }),
         Err(source) => Err(EncodeError::Undecodable { codec, source }),

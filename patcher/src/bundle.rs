@@ -238,15 +238,16 @@ impl VerifiedBundle {
     pub fn make(
         &mut self,
         file: &FileEntry,
-        old: Option<(Digest, &[u8])>,
+        old: Option<(Digest, Vec<u8>)>,
     ) -> Result<(Vec<u8>, Made), BundleError> {
-        let delta = old.and_then(|(digest, _)| self.manifest().delta(file, digest)).cloned();
+        let digest = old.as_ref().map(|(digest, _)| *digest);
+        let delta = digest.and_then(|digest| self.manifest().delta(file, digest)).cloned();
         match (delta, old, &file.member) {
             (Some(delta), Some((_, old)), _) => Ok((self.decode(&delta, file, old)?, Made::ByDelta)),
             (_, _, Some(member)) => Ok((self.read(member)?, Made::Whole)),
             (_, _, None) => Err(BundleError::NoWay {
                 name: file.name.clone(),
-                old: old.map_or_else(|| "that is absent".to_owned(), |(digest, _)| digest.to_string()),
+                old: digest.map_or_else(|| "that is absent".to_owned(), |digest| digest.to_string()),
             }),
         }
     }
@@ -256,7 +257,7 @@ impl VerifiedBundle {
         &mut self,
         delta: &manifest::DeltaEntry,
         file: &FileEntry,
-        old: &[u8],
+        old: Vec<u8>,
     ) -> Result<Vec<u8>, BundleError> {
         let bytes = self.read(&delta.member)?;
         let new = delta

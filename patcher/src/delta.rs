@@ -13,13 +13,15 @@ mod bsdiff;
 pub enum Codec {
     /// Colin Percival's BSDIFF40: the format of `bsdiff` and `bspatch`.
     Bsdiff,
+    /// Our own, for executables: see [`qfe_delta`].
+    Exe,
 }
 
 /// Why a delta cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum DeltaError {
     /// The first bytes name no codec of this program.
-    #[error("the first bytes are those of no known codec (bsdiff starts with BSDIFF40)")]
+    #[error("the first bytes are those of no known codec (bsdiff starts with BSDIFF40, exe with Q)")]
     UnknownFormat,
     /// A stream or header ends early.
     #[error("the {part} is cut off")]
@@ -59,28 +61,41 @@ pub enum DeltaError {
         /// The largest size allowed.
         limit: u64,
     },
+    /// A delta of the codec for executables cannot be decoded.
+    #[error(transparent)]
+    Exe(#[from] qfe_delta::DeltaError),
 }
 
 impl Codec {
     /// Every codec, oldest first.
-    pub const ALL: [Self; 1] = [Self::Bsdiff];
+    pub const ALL: [Self; 2] = [Self::Bsdiff, Self::Exe];
 
     /// Returns the name by which manifests, file names and command lines know the codec.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bsdiff => "bsdiff",
+            Self::Exe => "exe",
         }
     }
 
     /// Recognises the codec of a stand-alone delta by its first bytes.
     pub fn detect(delta: &[u8]) -> Result<Self, DeltaError> {
-        if delta.starts_with(bsdiff::MAGIC) { Ok(Self::Bsdiff) } else { Err(DeltaError::UnknownFormat) }
+        if delta.starts_with(bsdiff::MAGIC) {
+            Ok(Self::Bsdiff)
+        } else if delta.starts_with(&[qfe_delta::MAGIC]) {
+            Ok(Self::Exe)
+        } else {
+            Err(DeltaError::UnknownFormat)
+        }
     }
 
     /// Makes the new file from `old` and `delta`; refuses to make more than `limit` bytes.
-    pub fn decode(self, old: &[u8], delta: &[u8], limit: u64) -> Result<Vec<u8>, DeltaError> {
+    ///
+    /// Takes the old file, for one codec works in it and files may be too large for another copy.
+    pub fn decode(self, old: Vec<u8>, delta: &[u8], limit: u64) -> Result<Vec<u8>, DeltaError> {
         match self {
-            Self::Bsdiff => bsdiff::decode(old, delta, limit),
+            Self::Bsdiff => bsdiff::decode(&old, delta, limit),
+            Self::Exe => Ok(qfe_delta::decode(old, delta, limit)?),
         }
     }
 }

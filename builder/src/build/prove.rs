@@ -4,7 +4,6 @@ use qfe_patcher::bundle::container::Source;
 use qfe_patcher::bundle::keyring::KeyRing;
 use qfe_patcher::bundle::manifest::FileEntry;
 use qfe_patcher::bundle::{Bundle, BundleError, Made};
-use qfe_patcher::digest::Digest;
 use qfe_patcher::target_path::TargetPath;
 
 use super::survey::{Survey, SurveyedFile};
@@ -49,16 +48,16 @@ pub fn prove(
     }
     progress.stage("proving the bundle", entries.len());
     for (entry, file) in entries.iter().zip(&survey.files) {
-        let mut olds: Vec<Option<(Digest, &[u8])>> =
-            file.baselines.iter().map(|old| Some((old.digest, old.bytes.as_slice()))).collect();
+        let mut olds: Vec<_> = file.baselines.iter().map(Some).collect();
         if entry.member.is_some() {
             olds.push(None);
         }
         for old in olds {
             // A baseline that is the new file already is never decoded from.
-            if old.is_some_and(|(digest, _)| digest == file.digest) && entry.member.is_none() {
+            if old.is_some_and(|old| old.digest == file.digest) && entry.member.is_none() {
                 continue;
             }
+            let old = old.map(|old| (old.digest, old.bytes.clone()));
             let (new, made) = bundle.make(entry, old)?;
             require(entry, file, &new, made)?;
         }

@@ -80,17 +80,17 @@ pub(super) enum CodecChoice {
     Full,
     /// BSDIFF40, as bspatch applies it
     Bsdiff,
-    /// Made for executables; not in this version
+    /// Made for executables, of Intel and Alpha
     Exe,
 }
 
 impl CodecChoice {
-    pub(super) fn choice(self) -> Result<Choice, Failure> {
+    pub(super) fn choice(self) -> Choice {
         match self {
-            Self::Auto => Ok(Choice::Auto),
-            Self::Full => Ok(Choice::Full),
-            Self::Bsdiff => Ok(Choice::Only(Codec::Bsdiff)),
-            Self::Exe => Err(refuse("codec exe is not in this version").hint("use --codec auto or bsdiff")),
+            Self::Auto => Choice::Auto,
+            Self::Full => Choice::Full,
+            Self::Bsdiff => Choice::Only(Codec::Bsdiff),
+            Self::Exe => Choice::Only(Codec::Exe),
         }
     }
 }
@@ -112,7 +112,7 @@ fn container_kind(path: &Path) -> Result<ContainerKind, Failure> {
 impl BuildArgs {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let kind = container_kind(&self.output)?;
-        let choice = self.codec.choice()?;
+        let choice = self.codec.choice();
         if self.lean && choice == Choice::Full {
             return Err(refuse(
                 "--lean --codec full leaves nothing in the bundle: neither whole files nor deltas",

@@ -16,12 +16,13 @@ use crate::progress::Silent;
 
 /// Makes a delta of one file
 ///
-/// The delta is the same as in a bundle. With codec bsdiff it is a plain BSDIFF40 file that stock bspatch applies.
+/// The delta is the same as in a bundle: by default the smallest of all codecs. With --codec bsdiff it is a plain
+/// BSDIFF40 file that stock bspatch applies.
 /// It has been decoded once before it is written.
 ///
 /// JSON: command, outcome ("made"), code, output, codec, old_size, new_size, size.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  qfe-builder delta old/Ccm.dll new/Ccm.dll --output Ccm.bsdiff")]
+#[command(after_help = "Example:\n  qfe-builder delta old/Ccm.dll new/Ccm.dll --output Ccm.delta")]
 pub(super) struct DeltaArgs {
     /// The old file
     old: PathBuf,
@@ -40,9 +41,9 @@ pub(super) struct DeltaArgs {
 
 impl DeltaArgs {
     pub(super) fn run(self) -> Result<Answer, Failure> {
-        let choice = self.codec.choice()?;
+        let choice = self.codec.choice();
         if choice == Choice::Full {
-            return Err(refuse("--codec full makes no delta").hint("use --codec auto or bsdiff"));
+            return Err(refuse("--codec full makes no delta").hint("use --codec auto, exe or bsdiff"));
         }
         let old = read_file(&self.old, MAX_ENCODED as u64)?;
         let new = read_file(&self.new, MAX_ENCODED as u64)?;

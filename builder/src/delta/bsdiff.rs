@@ -217,7 +217,7 @@ mod tests {
 
     fn round_trip(old: &[u8], new: &[u8]) -> usize {
         let delta = encode(old, new).unwrap();
-        assert_eq!(Codec::Bsdiff.decode(old, &delta, new.len() as u64).unwrap(), new);
+        assert_eq!(Codec::Bsdiff.decode(old.to_vec(), &delta, new.len() as u64).unwrap(), new);
         delta.len()
     }
 
@@ -358,7 +358,11 @@ mod tests {
             let Some(made) = stock("bsdiff", &[&path("old"), &path("new"), &path("theirs")]) else { return };
             assert!(made, "bsdiff refuses pair {n}");
             let theirs = fs::read(path("theirs")).unwrap();
-            assert_eq!(Codec::Bsdiff.decode(old, &theirs, new.len() as u64).unwrap(), **new, "pair {n}");
+            assert_eq!(
+                Codec::Bsdiff.decode(old.to_vec(), &theirs, new.len() as u64).unwrap(),
+                **new,
+                "pair {n}"
+            );
         }
     }
 }

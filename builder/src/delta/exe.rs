@@ -1,5 +1,4 @@
-//! Encoder of exe deltas; the format is described in [`qfe_delta`]. Not offered as a codec yet: the patcher for Windows of
-//! 32 bits has no room for the decoder so far.
+//! Encoder of exe deltas; the format is described in [`qfe_delta`].
 //!
 //! What a delta says is decided here: which parts of the new file come from where, and which of a few variants is the
 //! smallest. How it is said is the business of the model, which is the same on both sides.

@@ -134,11 +134,6 @@ impl Renames {
         }
     }
 
-    /// Returns an i386 instruction under its new names.
-    pub(crate) fn renamed_instruction(&self, item: &Item, body: Body) -> Body {
-        self.with_numbers(item, body, self.with_registers(item, body))
-    }
-
     fn with_registers(&self, item: &Item, body: Body) -> Body {
         let mut renamed = body;
         for register in registers(&item.instruction, &body) {

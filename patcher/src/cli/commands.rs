@@ -284,7 +284,7 @@ pub(super) static PROGRAM: Program = Program {
             about: "Makes a new file from an old one and a delta",
             more: &["Takes what `qfe-builder delta` and the stock `bsdiff` make. Never replaces a file."],
             json: "command, outcome (\"done\"), code, codec, size, sha256.",
-            example: r"delta Ccm.dll Ccm.bsdiff --output New\Ccm.dll",
+            example: r"delta Ccm.dll Ccm.delta --output New\Ccm.dll",
             arguments: &[
                 &[
                     operand("old", "OLD", "The old file").required(),

@@ -35,7 +35,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
     let args = &DeltaArgs::take(&mut given)?;
     let old = Disk.read(&args.old, MAX_MEMBER)?;
     let patch = Disk.read(&args.patch, MAX_MEMBER)?;
-    let decode = Codec::detect(&patch).and_then(|codec| Ok((codec, codec.decode(&old, &patch, MAX_MEMBER)?)));
+    let decode = Codec::detect(&patch).and_then(|codec| Ok((codec, codec.decode(old, &patch, MAX_MEMBER)?)));
     let (codec, new) = decode.map_err(|error| {
         let patch = args.patch.display().to_string();
         Failure::new(ExitCode::DeltaInvalid, DeltaFailure { patch, source: error })

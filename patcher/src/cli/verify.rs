@@ -65,7 +65,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
         let file = manifest.files.iter().find(|file| file.sha256 == delta.new);
         if let (Some((_, path)), Some(file)) = (old, file) {
             let old = Disk.read(path, MAX_MEMBER)?;
-            bundle.decode(delta, file, &old)?;
+            bundle.decode(delta, file, old)?;
             decoded += 1;
         }
     }

@@ -49,7 +49,7 @@ macro_rules! text_json {
 text_json!(Digest, RegistryAt, ServicesAt, Role, UpdateId, RegistryKey, TargetPath, FileVersion);
 text_to_json!(KeyId);
 
-words_json!(Codec { Bsdiff = "bsdiff" });
+words_json!(Codec { Bsdiff = "bsdiff", Exe = "exe" });
 words_json!(Moment { Before = "before", After = "after" });
 words_json!(Platform { I386 = "i386", Alpha = "alpha" });
 words_json!(ServiceStart { Automatic = "automatic", Manual = "manual", Disabled = "disabled" });

@@ -305,7 +305,7 @@ impl<'a> Transaction<'a> {
         for (number, (step, record)) in plan.changes().zip(&begin.steps).enumerate() {
             let place = self.target.locate(self.host, &record.to)?;
             let old = self.read_old(&place, record)?;
-            let old = record.old.as_ref().map(|known| known.sha256).zip(old.as_deref());
+            let old = record.old.as_ref().map(|known| known.sha256).zip(old);
             let (new, made) = bundle.make(&step.file, old)?;
             let like = place.stat.map(|_| place.full.clone());
             let attributes = Attributes { like, modified: linked_at(&step.file) };
