@@ -21,6 +21,7 @@ use std::borrow::Cow;
 use crate::coder::{Coder, Decoder};
 use crate::model::Table;
 use crate::model::counter::{Counter, Rates};
+use crate::models::Class;
 
 /// Bytes before the streams: a fingerprint, and twelve sizes.
 pub(crate) const HEAD: usize = 4 + 2 * STREAMS;
@@ -53,8 +54,11 @@ impl Start {
         Self(Cow::Owned(bytes))
     }
 
-    /// Returns the notes of a stream, if there are any.
+    /// Returns the notes of a stream, if there are any, and for the present shapes.
     pub(crate) fn notes(&self, number: usize) -> Option<Notes<Decoder<'_>>> {
+        if crate::bytes::u32_at(&self.0, 0) != Class::fingerprint() {
+            return None;
+        }
         let sizes =
             self.0.get(4..HEAD)?.chunks_exact(2).map(|size| usize::from(crate::bytes::u16_at(size, 0)));
         let start = HEAD + sizes.clone().take(number).sum::<usize>();
@@ -162,7 +166,18 @@ impl<C: Coder> Notes<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::Class;
+
+    #[test]
+    fn what_was_trained_for_other_shapes_is_left_aside() {
+        let of = |fingerprint: u32| {
+            let sizes = [1, 0].repeat(STREAMS);
+            let head = fingerprint.to_le_bytes();
+            Start::new([&head[..], &sizes, &[0; STREAMS]].concat())
+        };
+        assert!(of(Class::fingerprint()).notes(0).is_some());
+        assert!(of(Class::fingerprint() ^ 1).notes(0).is_none());
+        assert!(Start::default().notes(0).is_none());
+    }
 
     #[test]
     fn what_was_trained_is_of_the_present_shapes() {
