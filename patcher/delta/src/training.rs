@@ -1,8 +1,9 @@
 //! Finds initial state for models in what they have learned: see [`crate::start`]. For trainers only.
 //!
 //! Each pair of files counts about alike: what a counter or a set of weights has learned of one pair weighs no more than
-//! [`MOST`] decisions. A counter is told if it was used in two pairs at least and would save bits; it is the more confident
-//! the less pairs contradict each other.
+//! [`MOST`] decisions. A counter that learns is, as long as it is fast, the estimate of Bayes from a beta distribution, so
+//! it is known what decisions cost from any beginning. Each pair is held against what the others say alone: a counter is
+//! told, and with the confidence, by which that saves most; not if it saves little.
 
 use crate::coder::Coder;
 use crate::model::counter::Counter;
@@ -11,48 +12,91 @@ use crate::models::{Class, Models};
 use crate::start::{CONFIDENCE, EVEN, LEVEL, Notes, STREAMS, Start, WEIGHT_SHIFT, Wish, ZERO};
 
 /// What a counter's experience in one pair weighs at most.
-const MOST: f64 = 30.0;
+const MOST: f64 = 60.0;
 /// What that of a set of weights does.
 const MOST_USES: f64 = 500.0;
 /// Bits in all pairs that a counter must save to be told.
-const WORTHWHILE: f64 = 6.0;
+const WORTHWHILE: f64 = 24.0;
 /// Uses before a set of weights has learned anything.
 const FEW_USES: u16 = 24;
 
-/// What pairs have shown of one number.
+/// What pairs have shown of one counter: of each how often *yes*, and how many decisions.
+#[derive(Clone, Debug, Default)]
+struct Seen(Vec<[f64; 2]>);
+
+impl Seen {
+    /// Returns level and confidence of a counter that would otherwise begin as `without`.
+    fn counter(&self, without: Counter) -> Option<[u32; 2]> {
+        if self.0.len() < 2 {
+            return None;
+        }
+        let before = probability(without);
+        let untold: f64 = self.0.iter().map(|pair| cost(before, without.count(), *pair)).sum();
+        let told = (0..).zip(CONFIDENCE).map(|(confidence, count)| {
+            // What many decisions of one pair say is bounded by how much pairs differ.
+            let share = |[yes, all]: [f64; 2]| {
+                let weight = 1.0 / (1.0 + all / f64::from(count));
+                [yes * weight, all * weight]
+            };
+            let sums = self.0.iter().fold([before, 1.0], |[yes, all], pair| {
+                let [more_yes, more] = share(*pair);
+                [yes + more_yes, all + more]
+            });
+            let others = self.0.iter().map(|pair| {
+                let [yes, all] = share(*pair);
+                let [sum_yes, sum] = sums;
+                cost(squashed(level((sum_yes - yes) / (sum - all))), count, *pair)
+            });
+            (others.sum::<f64>(), [level(sums[0] / sums[1]), confidence])
+        });
+        let (cost, best) = told.min_by(|(one, _), (other, _)| one.total_cmp(other))?;
+        (untold - cost > WORTHWHILE).then_some(best)
+    }
+}
+
+/// Returns the level of a probability.
+fn level(probability: f64) -> u32 {
+    let probability = probability.clamp(0.000_02, 0.999_98);
+    let place = (probability / (1.0 - probability)).ln() * 256.0 / f64::from(LEVEL);
+    number(place + f64::from(EVEN), 63)
+}
+
+/// Returns the probability of a level.
+fn squashed(level: u32) -> f64 {
+    let x = (f64::from(level) - f64::from(EVEN)) * f64::from(LEVEL) / 256.0;
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// Returns what decisions cost, in bits, by a counter that begins with a probability, `count` times learned.
+fn cost(probability: f64, count: u32, [yes, all]: [f64; 2]) -> f64 {
+    let whole = f64::from(count) + 0.6;
+    let rise = |from: f64, by: f64| ln_gamma(from + by) - ln_gamma(from);
+    let no = (1.0 - probability) * whole;
+    (rise(whole, all) - rise(probability * whole, yes) - rise(no, all - yes)) / std::f64::consts::LN_2
+}
+
+/// Returns the logarithm of the gamma function of a positive number, by Stirling's series above seven.
+fn ln_gamma(mut x: f64) -> f64 {
+    let mut product = 1.0;
+    while x < 7.0 {
+        product *= x;
+        x += 1.0;
+    }
+    let series = (1.0 / 12.0 - 1.0 / (360.0 * x * x)) / x;
+    (x - 0.5) * x.ln() - x + 0.918_938_533_204_672_7 + series - f64::ln(product)
+}
+
+/// What pairs have shown of one weight.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     weight: f64,
     sum: f64,
-    squares: f64,
-    pairs: u32,
 }
 
 impl Sum {
     fn add(&mut self, value: f64, weight: f64) {
         self.weight += weight;
         self.sum += value * weight;
-        self.squares += value * value * weight;
-        self.pairs += 1;
-    }
-
-    /// Returns level and confidence of a counter that would otherwise begin as `without`.
-    fn counter(&self, without: Counter) -> Option<[u32; 2]> {
-        if self.pairs < 2 {
-            return None;
-        }
-        let before = probability(without);
-        let mean = ((self.sum + before) / (self.weight + 1.0)).clamp(0.000_02, 0.999_98);
-        let spread = mean * (1.0 - mean);
-        let variance = (self.squares / self.weight - (self.sum / self.weight).powi(2)).max(0.0);
-        let strength = (spread / variance.max(1e-9)).min(self.weight / 2.0);
-        let surprise = mean * (mean / before).log2() + (1.0 - mean) * ((1.0 - mean) / (1.0 - before)).log2();
-        if surprise * self.weight.min(8.0 * f64::from(self.pairs)) < WORTHWHILE {
-            return None;
-        }
-        let confidence = (0..).zip(CONFIDENCE).filter(|(_, count)| f64::from(*count) <= strength);
-        let place = (mean / (1.0 - mean)).ln() * 256.0 / f64::from(LEVEL);
-        Some([number(place + f64::from(EVEN), 63), confidence.last().map_or(0, |(level, _)| level)])
     }
 
     fn weight(&self) -> u32 {
@@ -73,7 +117,7 @@ fn number(value: f64, most: u32) -> u32 {
 /// What was found of one class.
 #[derive(Clone, Debug, Default)]
 struct Found {
-    counters: Vec<Vec<Sum>>,
+    counters: Vec<Vec<Seen>>,
     weights: Vec<Vec<Sum>>,
     last: Vec<Vec<Sum>>,
 }
@@ -90,14 +134,15 @@ fn entry<T: Clone + Default>(list: &mut Vec<T>, index: usize) -> &mut T {
 impl Found {
     fn add_counters(&mut self, number: usize, begun: &Table<Counter>, learned: &Table<Counter>) {
         let sums = entry(&mut self.counters, number);
-        sums.resize(learned.as_slice().len(), Sum::default());
+        sums.resize(learned.as_slice().len(), Seen::default());
         for ((sum, begun), learned) in sums.iter_mut().zip(begun.as_slice()).zip(learned.as_slice()) {
             let uses = f64::from(learned.count().saturating_sub(begun.count()));
             if uses > 0.0 {
                 // Without what it began with.
                 let (first, now) = (probability(*begun), probability(*learned));
                 let own = now + (now - first) * (f64::from(begun.count()) + 0.6) / uses;
-                sum.add(own.clamp(0.0, 1.0), uses.min(MOST));
+                let all = uses.min(MOST);
+                sum.0.push([own.clamp(0.0, 1.0) * all, all]);
             }
         }
     }
@@ -137,7 +182,7 @@ struct Told {
 }
 
 impl Told {
-    fn add_counters(&mut self, found: Option<&Vec<Sum>>, without: &Table<Counter>) {
+    fn add_counters(&mut self, found: Option<&Vec<Seen>>, without: &Table<Counter>) {
         let sums = found.map(Vec::as_slice).unwrap_or_default();
         self.counters
             .push(sums.iter().zip(without.as_slice()).map(|(sum, without)| sum.counter(*without)).collect());
@@ -238,5 +283,31 @@ impl Coder for Nothing {
 
     fn decide(&mut self, wish: bool, _: u32) -> bool {
         wish
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_are_those_of_a_counter_that_learns() {
+        // Untold a counter begins with 0.6 of a decision: the first costs a bit, the second less.
+        assert!((cost(0.5, 0, [1.0, 1.0]) - 1.0).abs() < 1e-6);
+        let second = cost(0.5, 0, [2.0, 2.0]) - 1.0;
+        assert!((second + (1.3_f64 / 1.6).log2()).abs() < 1e-6, "{second}");
+    }
+
+    #[test]
+    fn what_only_one_pair_says_is_not_told() {
+        assert_eq!(Seen(vec![[60.0, 60.0]]).counter(Counter::new(32_768, 0)), None);
+        let halves = [[60.0, 60.0], [0.0, 60.0]].repeat(20);
+        assert_eq!(Seen(halves).counter(Counter::new(32_768, 0)), None);
+    }
+
+    #[test]
+    fn what_all_pairs_say_is_told_confidently() {
+        let told = Seen(vec![[59.0, 60.0]; 40]).counter(Counter::new(32_768, 0)).unwrap();
+        assert_eq!(told, [level(59.0 / 60.0), 3]);
     }
 }
