@@ -8,6 +8,9 @@
     reason = "what is explored and what is skipped is told"
 )]
 
+pub mod corpus;
+#[cfg(unix)]
+pub mod cost;
 pub mod crash;
 pub mod programs;
 pub mod samples;

@@ -1,10 +1,8 @@
 //! The main job on real update pairs: `cargo corpus FOLDER [--output DIR]`.
 //!
-//! The folder holds pairs in one of two layouts, or subfolders `intel` and `alpha` with them:
-//! `NAME/old` and `NAME/new` (one Intel file each), or `NAME/old/NAME.i386.dll`, `NAME/old/NAME.alpha.dll` and the same
-//! below `new`. For each layout one bundle is built over all its pairs; it is verified with every delta,
-//! applied to a folder with the old files, compared with the new ones byte for byte, rolled back, compared
-//! with the old ones.
+//! The folder is laid out as [`qfe_tests::corpus`] says. For each layout one bundle is built over all its pairs; it is
+//! verified with every delta, applied to a folder with the old files, compared with the new ones byte for byte, rolled
+//! back, compared with the old ones.
 #![expect(clippy::print_stdout, reason = "it shows what it does")]
 
 use std::fs;
@@ -12,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use qfe_patcher::image::Image;
 use qfe_tests::args;
+use qfe_tests::corpus::{self, Pair};
 use qfe_tests::programs::{builder, patcher};
 use qfe_tests::tree;
 
@@ -27,8 +26,7 @@ fn main() {
     builder(args!["keygen", "--secret", path("k.key"), "--public", path("k.pub"), "--no-password"])
         .succeeds();
     let mut done = 0;
-    for (number, folder) in [folder.clone(), folder.join("intel"), folder.join("alpha")].iter().enumerate() {
-        let pairs = pairs(folder);
+    for (number, (folder, pairs)) in corpus::lists(&folder).into_iter().enumerate() {
         for (layout, twins) in [("twins", true), ("intel", false)] {
             let pairs: Vec<&Pair> = pairs.iter().filter(|pair| pair.alpha.is_some() == twins).collect();
             if !pairs.is_empty() {
@@ -42,37 +40,6 @@ fn main() {
     println!("{done} pairs: built, verified, applied, compared, rolled back, compared");
 }
 
-/// An update pair: old and new file for each platform.
-struct Pair {
-    name: String,
-    intel: (PathBuf, PathBuf),
-    alpha: Option<(PathBuf, PathBuf)>,
-}
-
-/// Finds the pairs of a folder, sorted by name.
-fn pairs(folder: &Path) -> Vec<Pair> {
-    let mut names: Vec<String> = fs::read_dir(folder)
-        .map(|entries| {
-            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-        })
-        .unwrap_or_default();
-    names.sort();
-    let pair = |name: String| {
-        let (old, new) = (folder.join(&name).join("old"), folder.join(&name).join("new"));
-        if old.is_file() && new.is_file() {
-            return Some(Pair { intel: (old, new), alpha: None, name });
-        }
-        let twin = |platform: &str| {
-            let file = format!("{name}.{platform}.dll");
-            (old.join(&file), new.join(&file))
-        };
-        let (intel, alpha) = (twin("i386"), twin("alpha"));
-        let complete = [&intel.0, &intel.1, &alpha.0, &alpha.1].iter().all(|path| path.is_file());
-        complete.then_some(Pair { intel, alpha: Some(alpha), name })
-    };
-    names.into_iter().filter_map(pair).collect()
-}
-
 /// Builds one bundle over the pairs and brings it through apply and rollback.
 fn bring_through(scratch: &Path, id: &str, pairs: &[&Pair]) {
     let folder = scratch.join(id);
@@ -82,10 +49,9 @@ fn bring_through(scratch: &Path, id: &str, pairs: &[&Pair]) {
     for pair in pairs {
         let name = format!("{}.dll", pair.name.replace(['~', ' '], "-"));
         for platform in platforms {
-            let (old, new) =
-                if *platform == "i386" { &pair.intel } else { pair.alpha.as_ref().expect("twins") };
-            copy(old, &folder.join("baseline").join(platform).join(&name));
-            copy(new, &folder.join("update").join(platform).join(&name));
+            let file = if *platform == "i386" { &pair.intel } else { pair.alpha.as_ref().expect("twins") };
+            copy(&file.old, &folder.join("baseline").join(platform).join(&name));
+            copy(&file.new, &folder.join("update").join(platform).join(&name));
         }
         names.push(name);
     }

@@ -7,11 +7,9 @@
 
 #[cfg(unix)]
 fn main() {
-    if let Some(command) = std::env::args_os().skip(1).collect::<Vec<_>>().strip_prefix(&["--child".into()]) {
-        unix::child(command);
-        return;
+    if !qfe_tests::cost::serve() {
+        unix::measure();
     }
-    unix::measure();
 }
 
 #[cfg(not(unix))]
@@ -24,46 +22,17 @@ mod unix {
     use std::ffi::OsString;
     use std::fs;
     use std::path::Path;
-    use std::process::{Command, Stdio};
-    use std::time::Instant;
+    use std::process::Command;
 
-    use nix::sys::resource::{UsageWho, getrusage};
-    use nix::sys::time::TimeValLike;
     use qfe_tests::args;
+    use qfe_tests::cost::Cost;
     use qfe_tests::programs::{builder, folder, program};
     use qfe_tests::tree;
 
     const RUNS: usize = 7;
 
-    /// What one run of a program took.
-    #[derive(Clone, Copy)]
-    struct Cost {
-        cpu_ms: f64,
-        elapsed_ms: f64,
-        peak_kb: f64,
-    }
-
-    /// Runs a command in this process, which does nothing else, and prints what it took.
-    pub(super) fn child(command: &[OsString]) {
-        let [name, args @ ..] = command else { panic!("a command is wanted") };
-        let start = Instant::now();
-        let status = Command::new(name).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        let elapsed = start.elapsed();
-        assert!(status.is_ok_and(|status| status.success()), "{command:?} failed");
-        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the system counts");
-        let cpu = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-        println!("{cpu} {} {}", elapsed.as_micros(), usage.max_rss());
-    }
-
     fn cost(command: &[OsString]) -> Cost {
-        let own = std::env::current_exe().expect("a process knows its program");
-        let output = Command::new(own).arg("--child").args(command).output().expect("it runs");
-        let text = String::from_utf8(output.stdout).expect("it prints numbers");
-        let numbers: Vec<f64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
-        match numbers.as_slice() {
-            [cpu, elapsed, peak] => Cost { cpu_ms: cpu / 1e3, elapsed_ms: elapsed / 1e3, peak_kb: *peak },
-            _ => panic!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)),
-        }
+        Cost::of(command, Path::new(".")).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn median(mut costs: Vec<Cost>) -> Cost {
