@@ -144,7 +144,8 @@ pub fn seven_zip() -> &'static str {
     if is_on_path("7zz") { "7zz" } else { "7z" }
 }
 
-fn is_on_path(name: &str) -> bool {
+/// Tells whether a program of this name is on the path.
+pub fn is_on_path(name: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
 }
