@@ -28,7 +28,7 @@ struct Args {
     #[arg(long, default_value_t = 0)]
     folds: usize,
     /// How often training begins again from what it found
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 3)]
     rounds: u32,
 }
 

@@ -16,7 +16,7 @@ const MOST: f64 = 60.0;
 /// What that of a set of weights does.
 const MOST_USES: f64 = 500.0;
 /// Bits in all pairs that a counter must save to be told.
-const WORTHWHILE: f64 = 24.0;
+const WORTHWHILE: f64 = 13.0;
 /// Uses before a set of weights has learned anything.
 const FEW_USES: u16 = 24;
 

@@ -189,7 +189,7 @@ fn bspatch_applies_our_deltas_and_we_apply_bsdiffs() {
         let old = sample.join("baseline").join(platform).join("Ccm.dll");
         let new = sample.join("update").join(platform).join("Ccm.dll");
         let path = |name: &str| folder.path().join(format!("{platform}-{name}"));
-        builder(args!["delta", &old, &new, "--output", path("ours")]).succeeds();
+        builder(args!["delta", &old, &new, "--codec", "bsdiff", "--output", path("ours")]).succeeds();
         tool("bspatch", folder.path(), args![&old, path("by-bspatch"), path("ours")]);
         tool("bsdiff", folder.path(), args![&old, &new, path("theirs")]);
         patcher(args!["delta", &old, path("theirs"), "--output", path("by-us")]).succeeds();

@@ -66,7 +66,7 @@ impl Rich {
     }
 }
 
-/// Unmasks the Rich header of an image, if it has one that [`mask`] would make again; tells whether.
+/// Unmasks the Rich header of an image, if it has one that a decoder can mask again; tells whether.
 pub fn unmask(bytes: &mut [u8]) -> bool {
     let Some(rich) = Rich::find(bytes).filter(|rich| rich.key != 0) else { return false };
     rich.mask(bytes, rich.key, 0);
