@@ -1,6 +1,6 @@
 //! Where models begin: initial state that was found by training on other files.
 //!
-//! The file `trained.bin` *is part of the format*. It is made by `qfe-builder train`, and says for each class of symbols
+//! The file `trained.bin` *is part of the format*. It is made by the trainer of the builder, and says for each class of symbols
 //! how its counters and weights begin; what it does not tell begins as the model's own documentation says.
 //!
 //! ```text
@@ -13,7 +13,7 @@
 //! A stream is one of [`crate::coder`]: for each table of counters each counter, for each selector its weights, for each
 //! final weight. First of each comes a flag, whether it is told; after that the numbers, highest bit first. A counter has
 //! two: six bits of its probability, 88 units of the logistic domain each, 32 being even; and two bits for how often it is
-//! taken to have learned, [`CONFIDENCE`]. A weight has eight bits, 128 being zero, in units of 1/64. Told weights begin as
+//! taken to have learned, `CONFIDENCE`. A weight has eight bits, 128 being zero, in units of 1/64. Told weights begin as
 //! if used 30 times.
 
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! Finds initial state for models in what they have learned: see [`crate::start`]. For trainers only.
 //!
 //! Each pair of files counts about alike: what a counter or a set of weights has learned of one pair weighs no more than
-//! [`MOST`] decisions. A counter that learns is, as long as it is fast, the estimate of Bayes from a beta distribution, so
+//! `MOST` decisions. A counter that learns is, as long as it is fast, the estimate of Bayes from a beta distribution, so
 //! it is known what decisions cost from any beginning. Each pair is held against what the others say alone: a counter is
 //! told, and with the confidence, by which that saves most; not if it saves little.
 
