@@ -48,7 +48,7 @@ fn a_complete_bundle_holds_each_file_whole_and_a_delta_from_each_baseline() {
         let delta = &manifest.deltas[0];
         assert_eq!(
             delta.member.to_string(),
-            format!("deltas/{}-{}.bsdiff", delta.old.prefix(), delta.new.prefix())
+            format!("deltas/{}-{}.exe", delta.old.prefix(), delta.new.prefix())
         );
     }
 }

@@ -45,7 +45,6 @@ fn what_is_not_in_this_version_is_refused_by_name() {
         assert!(!answer["hints"].as_array().unwrap().is_empty());
     };
     refused(&["-o", "Q252717.exe"], "not in this version");
-    refused(&["-o", "Q252717.zip", "--codec", "exe"], "not in this version");
     refused(&["-o", "Q252717.rar"], "neither in .zip nor in .cab");
     refused(&["-o", "Q252717.zip", "--lean", "--codec", "full"], "neither whole files nor deltas");
     for (bytes, kind) in [(b"MSCF", "cabinet"), (b"MZ\0\0", "self-extracting")] {
@@ -175,8 +174,11 @@ fn a_delta_is_the_one_that_a_bundle_holds() {
     for platform in ["i386", "alpha"] {
         let (old, new) = (format!("baseline/{platform}/Ccm.dll"), format!("update/{platform}/CCM.DLL"));
         let (status, answer) = fixture.json(&["delta", &old, &new, "--output", "patch"]);
-        assert_eq!((status, &answer["codec"]), (0, &json!("bsdiff")), "{answer:#}");
+        assert_eq!((status, &answer["codec"]), (0, &json!("exe")), "{answer:#}");
         total += answer["size"].as_u64().unwrap();
+        assert!(fixture.get("patch").starts_with(b"Q"));
+        let (_, other) = fixture.json(&["delta", &old, &new, "--codec", "bsdiff", "--output", "patch"]);
+        assert!(other["size"].as_u64() > answer["size"].as_u64(), "{other:#}");
         assert!(fixture.get("patch").starts_with(b"BSDIFF40"));
     }
     assert_eq!(built["delta_bytes"], json!(total));
