@@ -14,6 +14,7 @@
 //! | `refinement` | the last correction |
 //! | `evidence` | what a caller says about a symbol |
 //! | `predictor` | one class of symbols |
+//! | `teacher` | what is learned without being coded |
 
 pub(crate) mod counter;
 mod evidence;
@@ -23,16 +24,17 @@ mod predictor;
 mod refinement;
 mod slots;
 mod table;
+mod teacher;
 mod weights;
 
 pub(crate) use evidence::Evidence;
 pub(crate) use predictor::{Predictor, Shape};
 pub(crate) use slots::hash;
 pub(crate) use table::Table;
+pub(crate) use teacher::Teacher;
 
 use history::Histories;
 use logistic::Logistic;
-use predictor::{bit, prefix};
 use slots::Slots;
 
 /// What all predictors share.
@@ -60,24 +62,6 @@ impl Shared {
     /// Makes a new table of `1 << bits` bytes of slots.
     pub(crate) fn set_slots(&mut self, bits: u32) {
         self.slots = Slots::new(bits);
-    }
-
-    /// Teaches the first `contexts` contexts a symbol of `bits` bits without coding it.
-    pub(crate) fn teach(&mut self, evidence: &Evidence, contexts: usize, symbol: u32, bits: u32) {
-        let Self { slots, histories, .. } = self;
-        for context in evidence.contexts.as_slice().iter().take(contexts) {
-            let (mut node, mut slot) = (1, 0);
-            for done in 0..bits {
-                if done & 3 == 0 {
-                    let key = if done == 0 { *context } else { hash(*context, node) };
-                    slot = slots.find(histories, key);
-                }
-                let decision = bit(symbol, bits - 1 - done);
-                let state = slots.state(slot, prefix(node, done));
-                *state = histories.next(*state, decision);
-                node = node << 1 | u32::from(decision);
-            }
-        }
     }
 
     /// Returns the probability of a number of the logistic domain.

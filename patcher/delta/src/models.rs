@@ -284,11 +284,6 @@ impl<C: Coder> Models<C> {
         self.code(class, evidence, u32::from(wish), 1) == 1
     }
 
-    /// Teaches the first `contexts` contexts of a class a symbol, without coding it.
-    pub(crate) fn teach(&mut self, evidence: &Evidence, contexts: usize, symbol: u32, bits: u32) {
-        self.shared.teach(evidence, contexts, symbol, bits);
-    }
-
     /// Codes a decision that a single counter predicts.
     pub(crate) fn flag(&mut self, flag: Flag, wish: bool) -> bool {
         let (place, limit) = flag.place();

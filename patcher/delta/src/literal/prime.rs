@@ -8,6 +8,7 @@ use crate::isa::alpha::{format, has_base, opcode};
 use crate::isa::i386::{Decoded, decode};
 use crate::isa::{Body, Isa, Item, ItemKind};
 use crate::literal::{BYTE, Text};
+use crate::model::Teacher;
 use crate::models::Models;
 use crate::walk::Walk;
 
@@ -24,6 +25,7 @@ impl<C: Coder> Walk<'_, C> {
                 reader.read(&mut self.models, &item, &body, region.isa);
                 at += item.size();
             }
+            reader.teacher.finish(&mut self.models.shared);
         }
     }
 }
@@ -37,6 +39,7 @@ struct Reader {
     before: u64,
     /// The last words, the nearest first.
     words: [u32; 3],
+    teacher: Teacher,
 }
 
 impl Reader {
@@ -67,8 +70,9 @@ impl Reader {
                 }
                 None => {
                     let evidence = spot.evidence(&self.history, &self.text);
-                    models.teach(&evidence, i386::TEXT_CONTEXTS, u32::from(*byte), 8);
-                    start = i386::extend(start, Some(u32::from(*byte)));
+                    let byte = u32::from(*byte);
+                    self.teacher.teach(&mut models.shared, &evidence, i386::TEXT_CONTEXTS, byte, 8);
+                    start = i386::extend(start, Some(byte));
                     1
                 }
             };
@@ -88,7 +92,7 @@ impl Reader {
         for field in [alpha::OPCODE].iter().chain(always).chain(unless_reference) {
             let value = word >> field.at & ((1 << field.bits) - 1);
             let evidence = partial.evidence(*field, &self.text);
-            models.teach(&evidence, alpha::TEXT_CONTEXTS, value, field.bits);
+            self.teacher.teach(&mut models.shared, &evidence, alpha::TEXT_CONTEXTS, value, field.bits);
             partial.add(*field, value);
         }
         if has_base(word) {

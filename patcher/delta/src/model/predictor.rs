@@ -314,9 +314,15 @@ impl<'a> Partial<'a> {
     #[inline]
     fn find_slots(&mut self, shared: &mut Shared) {
         if self.done & 3 == 0 {
-            for (slot, context) in self.slots.iter_mut().zip(self.evidence.contexts.as_slice()) {
-                let key = if self.done == 0 { *context } else { hash(*context, self.node) };
-                *slot = shared.slots.find(&shared.histories, key);
+            let contexts = self.evidence.contexts.as_slice();
+            let mut keys = [0; MAX_CONTEXTS];
+            for (key, context) in keys.iter_mut().zip(contexts) {
+                *key = if self.done == 0 { *context } else { hash(*context, self.node) };
+            }
+            let keys = keys.get(..contexts.len()).unwrap_or_default();
+            shared.slots.touch(keys);
+            for (slot, key) in self.slots.iter_mut().zip(keys) {
+                *slot = shared.slots.find(&shared.histories, *key);
             }
         }
     }
@@ -365,6 +371,7 @@ pub(super) fn bit(symbol: u32, place: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::teacher::Teacher;
     use super::*;
     use crate::coder::Decoder;
     use crate::coder::tests::Encoder;
@@ -435,9 +442,11 @@ mod tests {
             evidence.select(0);
             evidence.select(0);
             evidence.count(0);
+            let mut teacher = Teacher::default();
             for _ in 0..taught {
-                shared.teach(&evidence, 1, 0x5a, 8);
+                teacher.teach(&mut shared, &evidence, 1, 0x5a, 8);
             }
+            teacher.finish(&mut shared);
             let mut encoder = Encoder::default();
             for _ in 0..3 {
                 predictor.code_hinted(&mut shared, &mut encoder, &evidence, 0x5a, 8, |_, _, _| [0, 0]);

@@ -31,6 +31,16 @@ impl Slots {
         Self { lines: Table::new(count / 4, Line([[0; 16]; 4])), mask: count - 1 }
     }
 
+    /// Has the processor fetch the slots of hashes all at once, before they are found one after the other.
+    #[inline]
+    pub(crate) fn touch(&self, hashes: &[u32]) {
+        let touched = hashes.iter().fold(0, |touched, hash| {
+            let Line([[check, ..], ..]) = self.lines.at((hash & self.mask) >> 2);
+            touched ^ check
+        });
+        std::hint::black_box(touched);
+    }
+
     /// Finds the slot of a hash, or makes one; returns its number.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "masked to the length of the array")]
