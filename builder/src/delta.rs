@@ -130,27 +130,35 @@ pub fn encode_all(
     jobs: usize,
     progress: &dyn Progress,
 ) -> Vec<Result<Option<Encoded>, EncodeError>> {
+    in_order(pairs, jobs, |pair| {
+        let encoded = smallest(choice, pair.old, pair.new);
+        progress.step(pair.name);
+        encoded
+    })
+}
+
+/// Does work for many things on `jobs` threads; the results are in the order of the things.
+fn in_order<T: Sync, R: Send>(things: &[T], jobs: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
-    let work = || {
+    let worker = || {
         let mut done = Vec::new();
-        while let Some((index, pair)) = {
+        while let Some((index, thing)) = {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            pairs.get(index).map(|pair| (index, pair))
+            things.get(index).map(|thing| (index, thing))
         } {
-            done.push((index, smallest(choice, pair.old, pair.new)));
-            progress.step(pair.name);
+            done.push((index, work(thing)));
         }
         done
     };
     let mut results = thread::scope(|scope| {
-        let spawn = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let spawn = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, worker);
         // Fewer threads than wished are no failure; what is left is done here.
-        let threads: Vec<_> = (0..jobs.clamp(1, pairs.len().max(1))).filter_map(|n| spawn(n).ok()).collect();
+        let threads: Vec<_> = (0..jobs.clamp(1, things.len().max(1))).filter_map(|n| spawn(n).ok()).collect();
         let mut results = Vec::new();
         for thread in threads {
             results.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
         }
-        results.extend(work());
+        results.extend(worker());
         results
     });
     results.sort_by_key(|(index, _)| *index);

@@ -10,12 +10,12 @@ pub mod training;
 use std::io;
 
 use qfe_delta::file::File;
-use qfe_delta::image::{checksum, rich};
+use qfe_delta::image::{Image, checksum, rich};
 use qfe_delta::models::Models;
 use qfe_delta::source::{Segment, Source};
 use qfe_delta::start::Start;
 use qfe_delta::stream::transcode_from;
-use qfe_delta::{DeltaError, head};
+use qfe_delta::{DeltaError, HEAD, head};
 
 use align::align;
 use coder::Encoder;
@@ -27,13 +27,18 @@ const WORTH_PRIMING: usize = 400;
 ///
 /// Fails where a file is too large, or what was encoded would decode to something else.
 pub fn encode(old: &[u8], new: &[u8]) -> io::Result<Vec<u8>> {
+    encode_from(&Start::TRAINED, old, new)
+}
+
+/// Makes the smallest delta from a start.
+fn encode_from(start: &Start, old: &[u8], new: &[u8]) -> io::Result<Vec<u8>> {
     let understood = Attempt::of_images(old, new);
-    let mut best = understood.encode(false)?;
+    let mut best = understood.delta(start, false)?;
     if best.as_ref().is_some_and(|best| best.len() >= WORTH_PRIMING) {
-        best = smaller(best, understood.encode(true)?);
+        best = smaller(best, understood.delta(start, true)?);
     }
     if best.is_none() {
-        best = Attempt::of_bytes(old, new).encode(false)?;
+        best = Attempt::of_bytes(old, new).delta(start, false)?;
     }
     best.ok_or_else(|| io::Error::other("what is coded as plain bytes comes out as other bytes"))
 }
@@ -42,9 +47,16 @@ fn smaller(one: Option<Vec<u8>>, other: Option<Vec<u8>>) -> Option<Vec<u8>> {
     [one, other].into_iter().flatten().min_by_key(Vec::len)
 }
 
+/// Returns a file with its Rich header unmasked, if it has one; and whether.
+fn unmasked(file: &[u8]) -> (Vec<u8>, bool) {
+    let mut file = file.to_vec();
+    let rich = rich::unmask(&mut file);
+    (file, rich)
+}
+
 /// Both files under one reading.
 struct Attempt<'a> {
-    head: Vec<u8>,
+    head: [u8; HEAD],
     new: &'a [u8],
     /// The old file as both sides read it: with its Rich header unmasked.
     old: Vec<u8>,
@@ -58,15 +70,12 @@ struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     /// Reads both as images, if they are.
-    fn of_images(old: &'a [u8], new: &'a [u8]) -> Self {
-        let head = head(old, new).to_vec();
-        let mut old = old.to_vec();
-        rich::unmask(&mut old);
+    fn of_images(old: &[u8], new: &'a [u8]) -> Self {
+        let (head, (old, _), (mut coded, rich)) = (head(old, new), unmasked(old), unmasked(new));
         let old_file = File::read(&old);
-        let mut coded = new.to_vec();
-        let rich = rich::unmask(&mut coded);
         let mut computed = false;
-        if let Some(field) = File::read(new).image.map(|image| image.checksum_at()) {
+        let size = u32::try_from(new.len()).unwrap_or(u32::MAX);
+        if let Some(field) = Image::read(new, size).map(|image| image.checksum_at()) {
             let sum = checksum(new, field).to_le_bytes();
             let end = field as usize + sum.len();
             if let Some(own) = coded.get_mut(field as usize..end).filter(|own| **own == sum) {
@@ -81,22 +90,20 @@ impl<'a> Attempt<'a> {
     }
 
     /// Takes both as plain bytes.
-    fn of_bytes(old: &'a [u8], new: &'a [u8]) -> Self {
-        let head = head(old, new).to_vec();
-        let mut old = old.to_vec();
-        rich::unmask(&mut old);
+    fn of_bytes(old: &[u8], new: &'a [u8]) -> Self {
+        let (head, (old, _)) = (head(old, new), unmasked(old));
         let segments = align(&File::plain(&old), &File::plain(new));
         Self { head, new, old, coded: new.to_vec(), rich: false, checksum: false, plain: true, segments }
     }
 
-    /// Encodes; nothing if another file comes out, as it may of images with contradictory tables.
-    fn encode(&self, prime: bool) -> io::Result<Option<Vec<u8>>> {
-        let models = self.encode_from(Start::TRAINED, prime)?;
+    /// Makes a delta; none if another file would come out, as may be of images with contradictory tables.
+    fn delta(&self, start: &Start, prime: bool) -> io::Result<Option<Vec<u8>>> {
+        let models = self.encode(start, prime)?;
         Ok(models.map(|models| models.into_coder().finish(self.head.len())))
     }
 
     /// Encodes from a start; returns all that was learned, with the coder.
-    fn encode_from(&self, start: Start, prime: bool) -> io::Result<Option<Models<Encoder>>> {
+    fn encode(&self, start: &Start, prime: bool) -> io::Result<Option<Models<Encoder>>> {
         let file = if self.plain { File::plain(&self.coded) } else { File::read(&self.coded) };
         let mut source = Source::new(&file, self.segments.clone());
         source.plain = self.plain;
@@ -104,7 +111,7 @@ impl<'a> Attempt<'a> {
         source.rich = self.rich;
         source.checksum = self.checksum;
         let limit = self.new.len() as u64;
-        match transcode_from(start, Encoder::after(&self.head), &self.old, Some(source), limit) {
+        match transcode_from(start.clone(), Encoder::after(&self.head), &self.old, Some(source), limit) {
             Ok((made, models)) => Ok((made == self.new).then_some(models)),
             Err(DeltaError::TooLarge { found, limit }) => {
                 Err(io::Error::other(DeltaError::TooLarge { found, limit }))

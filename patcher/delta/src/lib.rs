@@ -78,7 +78,7 @@ use stream::{MAX_SIZE, transcode};
 /// The first byte: the codec and the version of its format.
 pub const MAGIC: u8 = b'Q';
 /// Bytes before the stream.
-const HEAD: usize = 3;
+pub const HEAD: usize = 3;
 
 /// Returns what stands before the stream of a delta.
 #[must_use]

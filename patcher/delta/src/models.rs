@@ -37,7 +37,7 @@ pub(crate) enum Class {
 
 impl Class {
     /// How many there are.
-    const COUNT: usize = 11;
+    pub(crate) const COUNT: usize = 11;
 
     /// Begins the evidence for a symbol of the class.
     #[inline]

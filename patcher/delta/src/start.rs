@@ -23,10 +23,10 @@ use crate::model::Table;
 use crate::model::counter::{Counter, Rates};
 use crate::models::Class;
 
-/// Bytes before the streams: a fingerprint, and twelve sizes.
+/// Bytes before the streams: a fingerprint, and their sizes.
 pub(crate) const HEAD: usize = 4 + 2 * STREAMS;
 /// Streams: one for each class, one for flags and blocks.
-pub(crate) const STREAMS: usize = 12;
+pub(crate) const STREAMS: usize = Class::COUNT + 1;
 
 /// How often told counters have learned.
 pub(crate) const CONFIDENCE: [u32; 4] = [2, 6, 14, 30];

@@ -1,14 +1,14 @@
 //! Trains the initial state of the model of exe deltas on pairs of files, and measures what it is worth.
 
 use std::io;
-use std::sync::Mutex;
 use std::thread;
 
 use qfe_delta::start::Start;
 use qfe_delta::training::Training;
 
+use super::super::in_order;
 use super::coder::Encoder;
-use super::{Attempt, WORTH_PRIMING};
+use super::{Attempt, encode_from};
 
 /// An old and a new file to learn from.
 #[derive(Clone, Debug)]
@@ -28,67 +28,32 @@ pub fn train(examples: &[&Example], rounds: u32) -> io::Result<Vec<u8>> {
     let mut file = Vec::new();
     for _ in 0..rounds {
         let start = Start::new(file);
-        let training = Mutex::new(Ordered { training: Training::new(start.clone()), next: 0 });
-        each(examples, |number, example| {
-            let learned = Attempt::of_images(&example.old, &example.new).encode_from(start.clone(), false)?;
-            loop {
-                // In the order of examples: sums of fractions depend on it.
-                let mut ordered = training.lock().map_err(|_| io::Error::other("another thread panicked"))?;
-                if ordered.next == number {
-                    ordered.next += 1;
-                    if let Some(mut learned) = learned {
-                        ordered.training.add(&mut learned);
-                    }
-                    return Ok(());
+        let mut training = Training::new(start.clone());
+        // Learned state is large: no more of it at a time than there are threads.
+        for some in examples.chunks(jobs()) {
+            let encoded = in_order(some, jobs(), |example| {
+                Attempt::of_images(&example.old, &example.new).encode(&start, false)
+            });
+            for learned in encoded {
+                if let Some(mut learned) = learned? {
+                    training.add(&mut learned);
                 }
-                drop(ordered);
-                thread::sleep(std::time::Duration::from_millis(5));
             }
-        })?;
-        let ordered = training.into_inner().map_err(|_| io::Error::other("another thread panicked"))?;
-        file = ordered.training.write(|| Encoder::after(&[]), |encoder| encoder.finish(0));
+        }
+        file = training.write(|| Encoder::after(&[]), |encoder| encoder.finish(0));
     }
     Ok(file)
 }
 
-struct Ordered {
-    training: Training,
-    next: usize,
-}
-
 /// Encodes all from a start; returns the size of each delta.
 pub fn measure(examples: &[&Example], start: &Start) -> io::Result<Vec<usize>> {
-    each(examples, |_, example| {
-        let attempt = Attempt::of_images(&example.old, &example.new);
-        let size = |prime| -> io::Result<usize> {
-            let models = attempt.encode_from(start.clone(), prime)?;
-            Ok(models.map_or(example.new.len(), |models| models.into_coder().finish(3).len()))
-        };
-        let size_unprimed = size(false)?;
-        if size_unprimed < WORTH_PRIMING { Ok(size_unprimed) } else { Ok(size_unprimed.min(size(true)?)) }
-    })
+    let sizes = in_order(examples, jobs(), |example| {
+        encode_from(start, &example.old, &example.new).map(|delta| delta.len())
+    });
+    sizes.into_iter().collect()
 }
 
-/// Does work for each example on two threads.
-fn each<T: Send>(
-    examples: &[&Example],
-    work: impl Fn(usize, &Example) -> io::Result<T> + Sync,
-) -> io::Result<Vec<T>> {
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let worker = || -> io::Result<Vec<(usize, T)>> {
-        let mut done = Vec::new();
-        loop {
-            let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let Some(example) = examples.get(number) else { return Ok(done) };
-            done.push((number, work(number, example)?));
-        }
-    };
-    let mut all = thread::scope(|scope| -> io::Result<Vec<_>> {
-        let other = scope.spawn(worker);
-        let mut done = worker()?;
-        done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
-        Ok(done)
-    })?;
-    all.sort_by_key(|(number, _)| *number);
-    Ok(all.into_iter().map(|(_, result)| result).collect())
+/// Returns how many examples are encoded at a time.
+fn jobs() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
