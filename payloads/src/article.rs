@@ -113,6 +113,28 @@ pub struct SampleFile {
     pub printed: Printed,
 }
 
+impl SampleFile {
+    /// Returns a file that no article lists, about as small as a program can be: for tests that want many.
+    pub fn small(platform: Platform) -> Self {
+        let (size, word) = match platform {
+            Platform::I386 => (SMALL + 368, "Intel"),
+            Platform::Alpha => (SMALL + SMALL / 2 + 272, "Alpha"),
+        };
+        Self {
+            name: "Small.dll",
+            platform,
+            version: FileVersion([2, 0, 1380, 1125]),
+            size,
+            linked: Moment::new(2000, 1, 28, 10, 49),
+            baseline: BuildLine::ServicePack1,
+            printed: row("1/28/2000", "10:49AM", "2.0.1380.1125", "", word),
+        }
+    }
+}
+
+/// Size of the small file for Intel, up to a multiple of 512.
+const SMALL: u32 = 24 << 10;
+
 /// One sample update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SampleUpdate {

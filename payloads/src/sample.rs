@@ -145,12 +145,17 @@ impl SampleFile {
     }
 
     /// How many functions the release's program has, so that neither this file nor its twin grows too large.
+    ///
+    /// A file that no article lists has no twin.
     fn population(&self) -> u32 {
-        let twins: Vec<&SampleFile> = updates()
+        let mut twins: Vec<&SampleFile> = updates()
             .iter()
             .flat_map(|update| update.files)
             .filter(|file| file.name == self.name && file.version == self.version)
             .collect();
+        if twins.is_empty() {
+            twins.push(self);
+        }
         // The same start for both twins, and so the same result.
         let mut population = twins.iter().map(|twin| twin.size).max().unwrap_or(self.size) / 500;
         for _ in 0..8 {
@@ -184,4 +189,24 @@ fn narrow(stem: &str) -> u32 {
 /// A file name without its extension.
 pub(crate) fn stem(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use qfe_patcher::image::Image;
+    use qfe_patcher::platform::Platform;
+
+    use super::*;
+
+    #[test]
+    fn the_small_file_has_its_size_and_version_on_both_platforms() {
+        for platform in [Platform::I386, Platform::Alpha] {
+            let file = SampleFile::small(platform);
+            for tree in [Tree::Baseline, Tree::Update] {
+                let bytes = file.bytes(tree);
+                assert_eq!(count(&bytes), file.size_in(tree));
+                assert_eq!(Image::read(&bytes).unwrap().version, Some(file.version_in(tree)));
+            }
+        }
+    }
 }
