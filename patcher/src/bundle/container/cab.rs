@@ -50,7 +50,8 @@ impl Cab {
 /// What the `cab` crate does not check of a cabinet, by its own header (Microsoft Cabinet Format, `CFHEADER` ...).
 ///
 /// A cut at the end would not show in the directory. A file that lies beyond the data of its folder makes the
-/// crate panic; a cabinet that goes on in another one can be no bundle.
+/// crate panic, as does a stored block that is not as long as it says; a cabinet that goes on in another one can be no
+/// bundle. Folders share no blocks: many that did would take as many times as long to look at.
 fn check_layout(source: &mut dyn Source) -> Result<(), ContainerError> {
     let size = source.seek(SeekFrom::End(0)).map_err(ContainerError::Read)?;
     source.seek(SeekFrom::Start(0)).map_err(ContainerError::Read)?;
@@ -74,11 +75,16 @@ fn check_layout(source: &mut dyn Source) -> Result<(), ContainerError> {
     for _ in 0..header.u16(26) {
         let folder = Fields::<8>::read(source)?;
         skip(source, per_folder.into())?;
-        folders.push((folder.u32(0), folder.u16(4)));
+        folders.push((folder.u32(0), folder.u16(4), folder.u16(6)));
+    }
+    let blocks: u64 = folders.iter().map(|(_, blocks, _)| u64::from(*blocks)).sum();
+    if blocks > size / BLOCK as u64 {
+        return Err(irregular(format!("{blocks} data blocks, for which it has no room")));
     }
     let mut sizes = Vec::new();
-    for (data_at, blocks) in folders {
-        sizes.push(folder_size(source, data_at.into(), blocks, per_block.into())?);
+    for (data_at, blocks, kind) in folders {
+        let packing = if kind & KIND == STORED { Packing::Stored } else { Packing::Compressed };
+        sizes.push(folder_size(source, data_at.into(), blocks, packing, per_block.into())?);
     }
     source.seek(SeekFrom::Start(files_at.into())).map_err(ContainerError::Read)?;
     for _ in 0..header.u16(28) {
@@ -97,20 +103,37 @@ fn check_layout(source: &mut dyn Source) -> Result<(), ContainerError> {
 const PREVIOUS: u16 = 1;
 const NEXT: u16 = 2;
 const RESERVED: u16 = 4;
+/// Bytes before the data of a block, without those reserved.
+const BLOCK: usize = 8;
+/// How a folder is compressed, without the parameters; 0: not at all.
+const KIND: u16 = 0xf;
+const STORED: u16 = 0;
+
+/// Whether blocks are compressed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    Stored,
+    Compressed,
+}
 
 /// Adds up the unpacked sizes of a folder's data blocks.
 fn folder_size(
     source: &mut dyn Source,
     data_at: u64,
     blocks: u16,
+    packing: Packing,
     reserved: i64,
 ) -> Result<u64, ContainerError> {
     source.seek(SeekFrom::Start(data_at)).map_err(ContainerError::Read)?;
     let mut size = 0;
     for _ in 0..blocks {
-        let block = Fields::<8>::read(source)?;
-        size += u64::from(block.u16(6));
-        skip(source, reserved + i64::from(block.u16(4)))?;
+        let block = Fields::<BLOCK>::read(source)?;
+        let (packed, unpacked) = (block.u16(4), block.u16(6));
+        if packing == Packing::Stored && packed != unpacked {
+            return Err(irregular(format!("a stored block of {packed} bytes that are to be {unpacked}")));
+        }
+        size += u64::from(unpacked);
+        skip(source, reserved + i64::from(packed))?;
     }
     Ok(size)
 }
@@ -149,5 +172,69 @@ fn directory(error: Error) -> ContainerError {
             ContainerError::Directory { kind: ContainerKind::Cab, source: error.into() }
         }
         _ => ContainerError::Read(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::bundle::container::Container;
+
+    const LZX: u16 = 0x0f03;
+
+    /// Makes a cabinet of one folder and the file `f` in it; of each block its bytes and its stated unpacked size.
+    fn cabinet(kind: u16, blocks: &[(&[u8], u16)], folders: u16) -> Vec<u8> {
+        let size: u32 = blocks.iter().map(|(_, size)| u32::from(*size)).sum();
+        let files_at = 36 + 8 * u32::from(folders);
+        let data_at = files_at + 16 + 2;
+        let mut cabinet = b"MSCF\0\0\0\0size\0\0\0\0".to_vec();
+        cabinet.extend(files_at.to_le_bytes());
+        cabinet.extend(b"\0\0\0\0\x03\x01");
+        cabinet.extend([folders.to_le_bytes(), [1, 0], [0; 2], [0; 2], [0; 2]].concat());
+        for _ in 0..folders {
+            cabinet.extend(data_at.to_le_bytes());
+            cabinet.extend(u16::try_from(blocks.len()).unwrap().to_le_bytes());
+            cabinet.extend(kind.to_le_bytes());
+        }
+        cabinet.extend([size.to_le_bytes(), [0; 4]].concat());
+        cabinet.extend(b"\0\0\x21\0\0\0\x20\0f\0");
+        for (bytes, size) in blocks {
+            cabinet.extend([0; 4]);
+            cabinet.extend(u16::try_from(bytes.len()).unwrap().to_le_bytes());
+            cabinet.extend(size.to_le_bytes());
+            cabinet.extend(*bytes);
+        }
+        let size = u32::try_from(cabinet.len()).unwrap();
+        cabinet.splice(8..12, size.to_le_bytes());
+        cabinet
+    }
+
+    fn read(cabinet: Vec<u8>) -> Result<Vec<u8>, ContainerError> {
+        Container::open(Cursor::new(cabinet))?.read(&"f".parse().unwrap(), 1 << 20)
+    }
+
+    #[test]
+    fn stored_blocks_and_those_of_lzx_are_read() {
+        assert_eq!(read(cabinet(STORED, &[(b"hello ", 6), (b"world", 5)], 1)).unwrap(), b"hello world");
+        let lzx = b"\0\x30\x30\0\x01\0\0\0\x01\0\0\0\x01\0\0\0abc\0";
+        assert_eq!(read(cabinet(LZX, &[(lzx, 3)], 1)).unwrap(), b"abc");
+    }
+
+    /// The `cab` crate gives out what is there, counts what is stated, and panics where they part.
+    #[test]
+    fn a_stored_block_of_another_size_than_stated_is_refused() {
+        for blocks in [&[(&b"hello"[..], 6), (b"world", 5)], &[(b"hello", 4), (b"world", 5)]] {
+            let error = read(cabinet(STORED, blocks, 1)).unwrap_err();
+            assert!(matches!(error, ContainerError::Irregular { .. }), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn folders_cannot_make_much_of_little_by_sharing_their_blocks() {
+        let blocks = vec![(&b""[..], 0); 60_000];
+        let error = read(cabinet(STORED, &blocks, 60_000)).unwrap_err();
+        assert!(matches!(error, ContainerError::Irregular { .. }), "{error:?}");
     }
 }
