@@ -12,6 +12,7 @@ pub mod corpus;
 #[cfg(unix)]
 pub mod cost;
 pub mod crash;
+pub mod fuzz;
 pub mod programs;
 pub mod samples;
 #[cfg(target_os = "linux")]
