@@ -11,8 +11,9 @@ use crate::coverage::Coverage;
 
 /// Largest file that is taken, in bytes.
 const LARGEST: usize = 4 << 10;
-/// Most bytes of a target's files.
-const MOST: usize = 16 << 10;
+/// Most bytes of a target's files, and most files.
+const MOST: usize = 8 << 10;
+const MOST_FILES: usize = 24;
 
 /// Steps that an input reaches.
 type Steps = BTreeSet<(usize, u8)>;
@@ -39,7 +40,7 @@ pub(crate) fn run(target: &'static Target) -> Result<String, String> {
         candidates.get(*index).map_or(0, |(input, steps)| steps.len() * 1000 / (input.len() + 64))
     }) {
         let (input, steps) = candidates.swap_remove(best);
-        if steps.is_empty() || size + input.len() > MOST {
+        if steps.is_empty() || size + input.len() > MOST || count == MOST_FILES {
             break;
         }
         let path = target.folder().join(Digest::of(&input).prefix());

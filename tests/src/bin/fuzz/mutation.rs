@@ -63,13 +63,12 @@ fn change(input: &mut Vec<u8>, other: &[u8], words: &[&[u8]], random: &mut Rando
             // A number of one to four bytes, in either order.
             let number = NUMBERS.get(random.below(NUMBERS.len())).copied().unwrap_or(0);
             let width = [1, 2, 4].get(random.below(3)).copied().unwrap_or(4);
-            let bytes = if random.below(4) > 0 {
-                number.to_le_bytes()
-            } else {
-                number.rotate_left(32 - 8 * (4 - width)).to_be_bytes()
-            };
-            let width = usize::try_from(width).unwrap_or(4);
-            overwrite(input, at, bytes.get(..width).unwrap_or_default());
+            let mut bytes = number.to_le_bytes();
+            let bytes = bytes.get_mut(..width).unwrap_or_default();
+            if random.below(4) == 0 {
+                bytes.reverse();
+            }
+            overwrite(input, at, bytes);
         }
         4 => {
             // A number that is a little more or less than it was.
@@ -143,5 +142,36 @@ fn with(input: &mut [u8], at: usize, change: impl FnOnce(&mut u8)) {
 fn overwrite(input: &mut [u8], at: usize, bytes: &[u8]) {
     for (to, from) in input.iter_mut().skip(at).zip(bytes) {
         *to = *from;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_are_changed_the_same_by_the_same_seed_and_stay_within_their_bound() {
+        let changed = |seed| {
+            let mut random = Random::new(seed);
+            let mut input = b"an input".repeat(4);
+            let inputs = (0..1000).map(|_| {
+                mutate(&mut input, b"another one", &[b"word"], 100, &mut random);
+                assert!(input.len() <= 100);
+                input.clone()
+            });
+            inputs.collect::<Vec<_>>()
+        };
+        assert!(changed(1) == changed(1) && changed(1) != changed(2));
+        let inputs = changed(3);
+        assert!(inputs.iter().any(|input| input.windows(4).any(|part| part == b"word")));
+        assert!(inputs.iter().any(|input| input.windows(4).any(|part| part == b"othe")));
+    }
+
+    #[test]
+    fn nothing_can_be_changed_too() {
+        let mut random = Random::new(1);
+        for _ in 0..1000 {
+            mutate(&mut Vec::new(), b"", &[], 10, &mut random);
+        }
     }
 }
