@@ -10,9 +10,9 @@ use crate::child::{Watch, found};
 use crate::coverage::Coverage;
 
 /// Largest file that is taken, in bytes.
-const LARGEST: usize = 4 << 10;
+const LARGEST: usize = 6 << 10;
 /// Most bytes of a target's files, and most files.
-const MOST: usize = 8 << 10;
+const MOST: usize = 16 << 10;
 const MOST_FILES: usize = 24;
 
 /// Steps that an input reaches.
@@ -35,9 +35,9 @@ pub(crate) fn run(target: &'static Target) -> Result<String, String> {
         candidates.push((input, coverage.steps().into_iter().collect()));
     }
     let (mut count, mut size) = (0, 0);
-    // The one that reaches most for its size comes first.
+    // The one that reaches most for its size comes first; of small ones, the one that reaches most.
     while let Some(best) = (0..candidates.len()).max_by_key(|index| {
-        candidates.get(*index).map_or(0, |(input, steps)| steps.len() * 1000 / (input.len() + 64))
+        candidates.get(*index).map_or(0, |(input, steps)| steps.len() * 1000 / (input.len() + 1024))
     }) {
         let (input, steps) = candidates.swap_remove(best);
         if steps.is_empty() || size + input.len() > MOST || count == MOST_FILES {
