@@ -115,14 +115,19 @@ impl Fuzzer {
 
     fn run(&mut self, bound: Bound) {
         let begun = Instant::now();
+        let is_over = |runs| match bound {
+            Bound::Time(time) => begun.elapsed() >= time,
+            Bound::Runs(most) => runs >= most,
+        };
         for index in 0..self.corpus.len() {
+            // What is new can be told only by who knows the whole corpus.
+            if self.coverage.is_none() && is_over(self.runs) {
+                break;
+            }
             let input = self.corpus.get(index).cloned().unwrap_or_default();
             self.execute(&input);
         }
-        while match bound {
-            Bound::Time(time) => begun.elapsed() < time,
-            Bound::Runs(runs) => self.runs < runs,
-        } {
+        while !is_over(self.runs) {
             let input = self.next();
             if self.execute(&input) {
                 self.keep(input);
