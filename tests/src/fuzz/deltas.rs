@@ -18,8 +18,8 @@ use super::{Target, join, split};
 /// Most bytes that a delta may make here, and an exe delta no more than twice its input: those take a second for some hundred
 /// thousand.
 const LIMIT: usize = 64 << 10;
-/// Room for two small images.
-const PAIR: usize = 128 << 10;
+/// Room for two cut images: pairs of whole ones take a second, and a fuzzer wants many.
+const PAIR: usize = 24 << 10;
 
 /// The decoder of deltas between executables.
 pub(super) const EXE: Target = Target {
@@ -77,7 +77,10 @@ pub(super) const IMAGE: Target = Target {
     name: "image",
     reads: "a PE image",
     run: image,
-    seeds: || images().into_iter().flatten().chain(std::iter::once(with_rich_header())).collect(),
+    seeds: || {
+        let images = whole_images().into_iter().chain(cut_images()).flatten();
+        images.chain(std::iter::once(with_rich_header())).collect()
+    },
     words: IMAGE_WORDS,
     largest: LIMIT,
 };
@@ -178,14 +181,17 @@ fn image(input: &[u8]) {
     assert_eq!(end, size, "regions end where the file does");
 }
 
-/// Makes old and new file for each platform: whole ones, and the beginnings of their sections, which take a tenth of the time.
-fn images() -> Vec<[Vec<u8>; 2]> {
-    let whole = [Platform::I386, Platform::Alpha].map(|platform| {
+/// Makes old and new file for each platform.
+fn whole_images() -> [[Vec<u8>; 2]; 2] {
+    [Platform::I386, Platform::Alpha].map(|platform| {
         let file = SampleFile::small(platform);
         [file.baseline(), file.updated()]
-    });
-    let cut = whole.each_ref().map(|versions| versions.each_ref().map(|image| cut(image)));
-    whole.into_iter().chain(cut).collect()
+    })
+}
+
+/// Makes the same of no more than the beginnings of their sections.
+fn cut_images() -> [[Vec<u8>; 2]; 2] {
+    whole_images().map(|versions| versions.map(|image| cut(&image)))
 }
 
 /// Where a sample image has its section headers.
@@ -254,7 +260,7 @@ fn with_rich_header() -> Vec<u8> {
 
 /// Makes pairs to be encoded.
 fn pairs() -> Vec<Vec<u8>> {
-    let mut pairs: Vec<Vec<u8>> = images().iter().map(|[old, new]| join(old, new)).collect();
+    let mut pairs: Vec<Vec<u8>> = cut_images().iter().map(|[old, new]| join(old, new)).collect();
     let rich = with_rich_header();
     pairs.push(join(&rich, &rich));
     pairs.push(join(b"hello old world", b"hello new world!"));
@@ -281,10 +287,11 @@ mod tests {
     #[test]
     fn seeds_have_what_is_particular_to_images() {
         assert!(rich::unmask(&mut with_rich_header()));
-        for ([_, new], isa) in images().iter().zip([Isa::I386, Isa::Alpha].repeat(2)) {
-            let file = File::read(new);
+        let images = whole_images().into_iter().chain(cut_images());
+        for ([_, new], isa) in images.zip([Isa::I386, Isa::Alpha].repeat(2)) {
+            let file = File::read(&new);
             let image = file.image.as_ref().unwrap();
-            assert!(Relocations::of(new, image).count() > 100, "{isa:?}");
+            assert!(Relocations::of(&new, image).count() > 100, "{isa:?}");
             assert!(file.regions.iter().any(|region| region.isa == isa), "{isa:?}");
         }
     }

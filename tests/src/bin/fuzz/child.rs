@@ -98,7 +98,7 @@ struct Fuzzer {
 impl Fuzzer {
     fn new(target: &'static Target, current: File, seed: u64) -> Self {
         let mut corpus = target.corpus();
-        corpus.extend(files(found(target)));
+        corpus.extend(files(found(target)).into_iter().filter(|input| input.len() <= target.largest));
         corpus.push(Vec::new());
         let (known, coverage) = (corpus.len(), Coverage::new());
         Self {
