@@ -10,8 +10,8 @@
 //! | `cargo fuzz`, in `tests/fuzz` | libFuzzer and AddressSanitizer, with a nightly toolchain |
 //! | `cargo test` | the corpus alone |
 //!
-//! The corpus is what [`Target::seeds`] makes, and the files of `tests/fuzz/corpus`, each of which reaches code that no other
-//! does.
+//! The corpus is what [`Target::seeds`] makes, and the files of `tests/fuzz/corpus`: what reaches code that nothing else does,
+//! and inputs that were findings, by names that say so.
 
 use std::fs;
 use std::path::PathBuf;

@@ -15,8 +15,8 @@ use qfe_payloads::SampleFile;
 
 use super::{Target, join, split};
 
-/// Most bytes that a delta may make here, and an exe delta no more than twice its input: those take a second for some hundred
-/// thousand.
+/// Most bytes that a delta may make here. An exe delta may make twice its input at most: its decoder makes some hundred thousand
+/// bytes a second.
 const LIMIT: usize = 64 << 10;
 /// Room for two cut images: pairs of whole ones take a second, and a fuzzer wants many.
 const PAIR: usize = 24 << 10;
@@ -106,8 +106,8 @@ const IMAGE_WORDS: &[&[u8]] = &[
     &[255; 4],
 ];
 
-/// The first byte of an input for `exe` whose models begin as in the format. All others begin untrained: that takes a tenth of
-/// the time, most of which the trained start takes in small files.
+/// The first byte of an input for `exe` whose models begin as in the format. Those of all others begin untrained, which takes
+/// a tenth of the time: most of what a small file takes.
 const TRAINED: u8 = 0;
 
 fn exe(input: &[u8]) {
