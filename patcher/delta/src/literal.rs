@@ -4,7 +4,7 @@
 //! under the pointer and the text at the match pointer as expectations, and the text before as context. Which fields are
 //! references is coded, too; their targets come in the second pass.
 
-mod alpha;
+pub(crate) mod alpha;
 mod i386;
 mod prime;
 
@@ -13,52 +13,12 @@ use crate::bytes::{byte, put};
 use crate::coder::Coder;
 use crate::file::Region;
 use crate::image::FIRST_OUTSIDE_HEADERS;
-use crate::isa::{Body, Isa, Item, ItemKind, Reference, alpha as words};
+use crate::isa::{Body, Isa, Item, ItemKind, Reference};
 use crate::list::Association;
 use crate::matcher::Place;
 use crate::model::hash;
 use crate::models::Class;
 use crate::walk::Walk;
-
-/// What the text so far says about displacements.
-#[derive(Debug)]
-pub(crate) struct Text {
-    /// i386: for mode and base of each ModR/M byte the low byte of the last displacement, and 256; 0 if there was none.
-    displacements: [u32; 64],
-    /// Alpha: for each base register the last displacement.
-    offsets: [u32; 32],
-}
-
-impl Default for Text {
-    fn default() -> Self {
-        Self { displacements: [0; 64], offsets: [0; 32] }
-    }
-}
-
-impl Text {
-    /// Takes note of an item that was taken over.
-    #[inline]
-    pub(crate) fn passed(&mut self, isa: Isa, item: &Item, body: &Body) {
-        if isa == Isa::Alpha && item.kind == ItemKind::Instruction {
-            let word = crate::bytes::u32_at(body, 0);
-            if words::format(word) == words::Format::Memory {
-                self.note_offset(word);
-            }
-        }
-    }
-
-    #[inline]
-    fn note_offset(&mut self, word: u32) {
-        if let Some(offset) = self.offsets.get_mut(words::rb(word) as usize) {
-            *offset = word & 0xffff;
-        }
-    }
-
-    #[inline]
-    fn offset(&self, base: u32) -> u32 {
-        self.offsets.get((base & 31) as usize).copied().unwrap_or(0)
-    }
-}
 
 /// Stands for a byte that is not there in contexts.
 const NO_BYTE: u32 = 256;

@@ -86,14 +86,14 @@ impl Class {
         match self {
             Self::Hit => Shape {
                 bits: 1,
-                contexts: 9,
+                contexts: 6,
                 selectors: &[2048, 256, 256],
                 direct: &[2048, 1024, 256, 4096, 64],
                 refinements: 256,
                 ..shape
             },
             Self::Operation => {
-                Shape { bits: 2, contexts: 6, selectors: &[512], direct: &[512, 1024], ..shape }
+                Shape { bits: 2, contexts: 4, selectors: &[512], direct: &[512, 1024], ..shape }
             }
             Self::Jump => Shape { bits: 3, contexts: 5, selectors: &[64], direct: &[64], ..shape },
             Self::Number => Shape { bits: 6, contexts: 3, selectors: &[128], direct: &[128], ..shape },
@@ -107,7 +107,7 @@ impl Class {
                 ..shape
             },
             Self::Instruction => Shape {
-                contexts: 21,
+                contexts: 14,
                 expectations: 2,
                 selectors: &[2048, 1024, 256],
                 direct: &[32],
@@ -115,7 +115,7 @@ impl Class {
                 ..shape
             },
             Self::Word => Shape {
-                contexts: 20,
+                contexts: 10,
                 expectations: 3,
                 selectors: &[2048, 1024, 1024],
                 direct: &[64],
@@ -124,7 +124,7 @@ impl Class {
             },
             Self::Candidate => Shape {
                 bits: 1,
-                contexts: 8,
+                contexts: 4,
                 selectors: &[8192, 512],
                 direct: &[8192, 8192],
                 refinements: 4096,
@@ -193,7 +193,7 @@ impl Flag {
 
 /// Binary logarithms of the least and the most bytes for bit histories.
 const MIN_SLOTS: u32 = 16;
-const MAX_SLOTS: u32 = 22;
+const MAX_SLOTS: u32 = 23;
 
 /// All that is learned, and the coder that it is for.
 #[derive(Debug)]

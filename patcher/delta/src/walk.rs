@@ -27,7 +27,7 @@ use crate::history::{History, range};
 use crate::image::Image;
 use crate::isa::{Body, Isa, Item, ItemKind, Reference};
 use crate::list::{Association, Listed, ReferenceList};
-use crate::literal::Text;
+use crate::literal::alpha::Offsets;
 use crate::matcher::Matcher;
 use crate::model::Evidence;
 use crate::models::{Class, Flag, Models};
@@ -134,7 +134,7 @@ pub(crate) struct Walk<'a, C> {
     pub(crate) history: History,
     pub(crate) matcher: Matcher,
     pub(crate) renames: Renames,
-    pub(crate) text: Text,
+    pub(crate) offsets: Offsets,
     pub(crate) runs: Runs,
     pub(crate) references: ReferenceList,
     /// Numbers of Alpha words with a high half, and with a low half.
@@ -162,7 +162,7 @@ impl<'a, C: Coder> Walk<'a, C> {
             history: History::default(),
             matcher: Matcher::new(old, size),
             renames: Renames::default(),
-            text: Text::default(),
+            offsets: Offsets::default(),
             runs: Runs::default(),
             references: ReferenceList::default(),
             high: Bits::default(),
@@ -404,9 +404,6 @@ impl<'a, C: Coder> Walk<'a, C> {
         let mark = if region.isa == Isa::Data { form >> 16 } else { 0 };
         let doubt = if self.doubtful { range(self.single + 1) } else { 0 };
         let mut evidence = Class::Hit.evidence();
-        evidence.context(run | kind << 8, hits & 15 | isa << 8);
-        evidence.context(hits & 255, isa);
-        evidence.context(form, if isa == 0 { hits & 3 } else { run | renamed << 8 });
         evidence.context(hash, hits & 1 | renamed << 1);
         evidence.context(form, last ^ renamed << 30);
         evidence.context(crate::model::hash(hash, self.history.last()), 0);
@@ -439,8 +436,6 @@ impl<'a, C: Coder> Walk<'a, C> {
             (Some(_), None) => 3,
         };
         let mut evidence = Class::Operation.evidence();
-        evidence.context(operations & 0x3f, isa | renamed << 4);
-        evidence.context(operations & 0xffff, isa);
         evidence.context(matched | item.kind.number() << 4, operations & 15 | hits << 8 & 0xf00);
         evidence.context(form, operations & 3 | renamed << 2);
         evidence.context(last, operations & 3 | renamed << 2);
@@ -486,7 +481,9 @@ impl<'a, C: Coder> Walk<'a, C> {
                 self.refer(self.at + place, field.reference, Association::Twin(self.old_at + place));
             }
             self.renames.learn(item, before, after, &item.instruction, isa);
-            self.text.passed(isa, item, after);
+            if isa == Isa::Alpha && item.kind == ItemKind::Instruction {
+                self.offsets.note(u32_at(after, 0));
+            }
         }
         self.history.push(item.hash(after));
         self.runs.add(self.old_at, self.at, size);

@@ -1,6 +1,6 @@
 //! New Alpha words: field by field, the opcode first.
 
-use super::{Text, WORD};
+use super::WORD;
 use crate::DeltaError;
 use crate::bytes::{put_u32, try_u32, u32_at};
 use crate::coder::Coder;
@@ -12,9 +12,6 @@ use crate::matcher::Place;
 use crate::model::{Evidence, hash};
 use crate::models::Class;
 use crate::walk::Walk;
-
-/// How many contexts depend on the text alone: they come first and can be taught.
-pub(super) const TEXT_CONTEXTS: usize = 5;
 
 /// Stands for a field or word that is not there in contexts.
 const NONE: u32 = u32::MAX;
@@ -74,26 +71,36 @@ impl Partial {
         self.start = hash(self.start, value + 1 + field.number * 1000);
     }
 
-    /// Returns what the text alone says.
-    pub(super) fn evidence(&self, field: WordField, text: &Text) -> Evidence {
+    /// Begins the evidence for a field, with the contexts that are taught.
+    pub(super) fn evidence(&self, field: WordField) -> Evidence {
         let number = field.number;
-        let opcode = alpha::opcode(self.word);
-        let [last, second, third] = self.before;
+        let [last, second, third] = self.before.map(alpha::opcode);
         let here = hash(number, self.start);
-        let opcodes = alpha::opcode(last) | alpha::opcode(second) << 6;
-        let base = alpha::rb(self.word);
         let mut evidence = Class::Word.evidence();
-        evidence.context(number, opcode);
+        evidence.context(number, alpha::opcode(self.word));
         evidence.context(here, 0);
-        evidence.context(here, last);
-        evidence.context(hash(here, last), second);
-        evidence.context(here, opcodes);
-        evidence.context(here, opcodes | alpha::opcode(third) << 12);
-        evidence.context(hash(here, last), hash(second, third));
-        evidence.context(hash(number, opcode), alpha::written(last) | alpha::written(second) << 5 | 0x1000);
-        evidence.context(hash(number, base), hash(text.offset(base), opcode));
-        evidence.context(hash(number, base), self.word >> 16 & 0x1f | 0x2000);
+        evidence.context(here, last | second << 6 | third << 12);
         evidence
+    }
+}
+
+/// For each base register the displacement that it last came with.
+#[derive(Debug, Default)]
+pub(crate) struct Offsets([u32; 32]);
+
+impl Offsets {
+    /// Takes note of a word, if it has a base.
+    #[inline]
+    pub(crate) fn note(&mut self, word: u32) {
+        if alpha::has_base(word)
+            && let Some(offset) = self.0.get_mut(alpha::rb(word) as usize)
+        {
+            *offset = word & 0xffff;
+        }
+    }
+
+    fn of(&self, base: u32) -> u32 {
+        self.0.get(base as usize).copied().unwrap_or(0)
     }
 }
 
@@ -105,8 +112,6 @@ struct Candidates {
     renamed: Option<u32>,
     /// The word at the match pointer.
     matched: Option<u32>,
-    /// The opcode after the old word.
-    next_opcode: u32,
     substituted: u32,
     /// Which of renamed, matched and old have been right so far.
     right: [bool; 3],
@@ -131,7 +136,6 @@ impl<C: Coder> Walk<'_, C> {
             old: old_word,
             renamed: old_word.map(|word| self.renames.renamed_word(word, old_refers)),
             matched: self.matched_word(),
-            next_opcode: old.and_then(|_| try_u32(old_bytes, self.old_at + 4)).map_or(64, alpha::opcode),
             substituted: u32::from(substituted),
             right: [true; 3],
         };
@@ -174,9 +178,7 @@ impl<C: Coder> Walk<'_, C> {
         {
             self.renames.learn(old, &old_body, &body, &item.instruction, Isa::Alpha);
         }
-        if alpha::has_base(word) {
-            self.text.note_offset(word);
-        }
+        self.offsets.note(word);
         self.history.step(alpha::opcode(word) | (word & 0x1f_0000) >> 8 | WORD);
         Ok((item, body))
     }
@@ -261,19 +263,17 @@ impl<C: Coder> Walk<'_, C> {
         let hits = self.history.hits;
         let [renamed_right, matched_right, old_right] = candidates.right.map(u32::from);
         let right = renamed_right | matched_right << 1 | old_right << 2;
-        let [last, ..] = partial.before;
-        let here = hash(number, partial.start);
-        let mut evidence = partial.evidence(field, &self.text);
+        let [last, second, _] = partial.before;
+        let (here, at_opcode) = (hash(number, partial.start), hash(number, opcode));
+        let base = alpha::rb(partial.word);
+        let mut evidence = partial.evidence(field);
+        evidence.context(here, alpha::opcode(last) | alpha::opcode(second) << 6);
+        evidence.context(here, last);
+        evidence.context(at_opcode, alpha::written(last) | alpha::written(second) << 5 | 0x1000);
+        evidence.context(hash(number, base), hash(self.offsets.of(base), opcode));
+        evidence.context(hash(number, base), base | 0x2000);
         evidence.context(hash(number, known(old)), substituted | right << 1 | (hits & 3) << 4);
-        evidence.context(hash(number, known(old)), hash(candidates.old.unwrap_or(1), substituted));
-        evidence.context(hash(here, known(matched)), length);
-        evidence.context(hash(number, known(old)), hash(known(matched), known(renamed)));
-        evidence.context(hash(number, opcode), hash(known(renamed), right));
-        evidence.context(hash(number, known(old)), hash(candidates.next_opcode, opcode));
-        evidence.context(hash(here, known(old)), substituted);
-        evidence.context(hash(here, known(renamed)), alpha::opcode(last));
-        evidence.context(hash(number, opcode), hash(alpha::written(last), known(old)));
-        evidence.context(hash(number, partial.word >> 16), hits & 1 | 0x4000);
+        evidence.context(at_opcode, hash(alpha::written(last), known(old)));
         evidence.expect(renamed, number * 16 + substituted * 8 + right);
         evidence.expect(matched, number * 16 + (length >> 1) * 2 + old_right);
         evidence.expect(old, number * 16 + substituted * 8 + right);

@@ -1,11 +1,10 @@
 //! New i386 instructions: a byte at a time, each by what it is for.
 
-use super::{NO_BYTE, Text, before, nearest, outside};
+use super::{NO_BYTE, before, nearest, outside};
 use crate::DeltaError;
 use crate::bytes::{byte, put};
 use crate::coder::Coder;
 use crate::file::Region;
-use crate::history::History;
 use crate::isa::i386::{Decoded, Instruction, MAX_LEN, Role, Span, decode};
 use crate::isa::{Body, Field, Item, ItemKind, Reference};
 use crate::list::Association;
@@ -13,9 +12,6 @@ use crate::matcher::Place;
 use crate::model::{Evidence, hash};
 use crate::models::Class;
 use crate::walk::Walk;
-
-/// How many contexts depend on the text alone: they come first and can be taught.
-pub(super) const TEXT_CONTEXTS: usize = 8;
 
 impl Role {
     fn number(self) -> u32 {
@@ -41,24 +37,15 @@ pub(super) struct Spot {
     modrm: u32,
     /// A hash of the instruction so far.
     start: u32,
-    /// The text before.
-    before: u64,
 }
 
 impl Spot {
-    pub(super) fn new(
-        role: Role,
-        index: u8,
-        known: Instruction,
-        item: &[u8],
-        start: u32,
-        before: u64,
-    ) -> Self {
+    pub(super) fn new(role: Role, index: u8, known: Instruction, item: &[u8], start: u32) -> Self {
         let modrm = match known.modrm_at {
             0 => NO_BYTE,
             at => item.get(usize::from(at)).map_or(NO_BYTE, |byte| u32::from(*byte)),
         };
-        Self { role, index, known, modrm, start, before }
+        Self { role, index, known, modrm, start }
     }
 
     fn number(&self) -> u32 {
@@ -69,28 +56,13 @@ impl Spot {
         u32::from(self.known.opcode) | u32::from(self.known.map) << 8
     }
 
-    /// Returns what the text alone says.
-    pub(super) fn evidence(&self, history: &History, text: &Text) -> Evidence {
-        let (number, opcode) = (self.number(), self.opcode());
-        let [last, second, third] = history.forms;
-        let (base, displacement) = text.displacement(self.modrm);
-        let here = hash(number, self.start);
+    /// Begins the evidence for the byte, with the contexts that are taught.
+    pub(super) fn evidence(&self, form: u32) -> Evidence {
+        let number = self.number();
         let mut evidence = Class::Instruction.evidence();
-        evidence.context(number, opcode);
+        evidence.context(number, self.opcode());
         evidence.context(number, self.start);
-        evidence.context(here, last);
-        evidence.context(here, hash(last, second));
-        evidence.context(here, hash(hash(last, second), third));
-        evidence.context(nearest(self.before, 1), 1);
-        evidence.context(nearest(self.before, 2), 1);
-        evidence.context(nearest(self.before, 3), 1);
-        evidence.context(nearest(self.before, 4), 1);
-        let far = u32::try_from(self.before >> 16 & 0xffff).unwrap_or(0);
-        evidence.context(hash(nearest(self.before, 4), far), 0);
-        evidence.context(hash(number, base), displacement);
-        evidence.context(hash(number, base), hash(opcode, displacement & 0xff));
-        evidence.context(hash(number, self.modrm & 0xc7), opcode >> 1);
-        evidence.context(hash(history.last(), self.start), number);
+        evidence.context(hash(number, self.start), form);
         evidence
     }
 }
@@ -107,26 +79,6 @@ pub(super) fn form(instruction: &Instruction, item: &[u8]) -> u32 {
         at => item.get(usize::from(at)).map_or(0, |byte| u32::from(*byte)),
     };
     u32::from(instruction.opcode) | u32::from(instruction.map) << 8 | (modrm & 0xf8) << 12
-}
-
-impl Text {
-    /// Returns a number for mode and base of a ModR/M byte, and what displacement they last had.
-    fn displacement(&self, modrm: u32) -> (u32, u32) {
-        let base = if modrm < NO_BYTE { modrm >> 6 << 3 | modrm & 7 } else { 32 };
-        (base, self.displacements.get(base as usize).copied().unwrap_or(0))
-    }
-
-    /// Takes note of the displacement of an instruction.
-    pub(super) fn note_displacement(&mut self, instruction: &Instruction, item: &[u8]) {
-        if instruction.displacement.len == 0 || instruction.modrm_at == 0 {
-            return;
-        }
-        let at = |at: u8| item.get(usize::from(at)).map_or(0, |byte| u32::from(*byte));
-        let (base, _) = self.displacement(at(instruction.modrm_at));
-        if let Some(last) = self.displacements.get_mut(base as usize) {
-            *last = at(instruction.displacement.at) | 0x100;
-        }
-    }
 }
 
 /// The old item that gives expectations.
@@ -186,7 +138,7 @@ impl<C: Coder> Walk<'_, C> {
                 Decoded::Partial { role, index, known } => (role, index, known),
                 Decoded::Invalid => return Err(outside("byte of an instruction", len, "instruction set")),
             };
-            let spot = Spot::new(role, index, known, so_far, start, before(&self.new, self.at + len));
+            let spot = Spot::new(role, index, known, so_far, start);
             if let Some((reference, size)) = possible_reference(&spot)
                 && self.is_reference(&spot, reference, twin.as_ref(), wish.refers_at(u8_of(len)))
             {
@@ -219,7 +171,6 @@ impl<C: Coder> Walk<'_, C> {
             len += 1;
         };
         let item_bytes = self.new.get(self.at as usize..(self.at + len) as usize).unwrap_or_default();
-        self.text.note_displacement(&instruction, item_bytes);
         self.history.step(form(&instruction, item_bytes));
         let mut item = Item::instruction(instruction);
         for field in fields {
@@ -293,18 +244,25 @@ impl<C: Coder> Walk<'_, C> {
         let substituted = u32::from(substituted);
         let known = |byte: Option<u32>| byte.unwrap_or(NO_BYTE);
         let old = known(expected) | number << 10;
-        let last = nearest(spot.before, 1);
-        let (_, displacement) = self.text.displacement(spot.modrm);
+        let before = before(&self.new, self.at + place);
+        let last = nearest(before, 1);
         let both = u32::from(matched == expected);
         let old_opcode = twin.map_or(0, |twin| u32::from(twin.item.instruction.opcode));
-        let mut evidence = spot.evidence(&self.history, &self.text);
+        let [form, second, third] = self.history.forms;
+        let forms = hash(form, second);
+        let here = hash(number, spot.start);
+        let mut evidence = spot.evidence(form);
+        evidence.context(here, forms);
+        evidence.context(here, hash(forms, third));
+        evidence.context(last, 1);
+        evidence.context(nearest(before, 2), 1);
+        evidence.context(nearest(before, 3), 1);
+        evidence.context(hash(number, spot.modrm & 0xc7), opcode >> 1);
+        evidence.context(hash(self.history.last(), spot.start), number);
         evidence.context(old, hits & 7 | substituted << 3 | surprises << 4);
         evidence.context(hash(known(expected) | next << 9, last), substituted);
-        evidence.context(hash(known(expected), spot.start), number | substituted << 8);
         evidence.context(known(matched) | length << 10, number);
-        evidence.context(hash(known(expected), known(matched)), number | substituted << 8);
         evidence.context(hash(hash(known(expected), old_opcode), number), opcode);
-        evidence.context(hash(old, displacement), substituted);
         let spot_number = number.min(31);
         evidence.expect(expected, spot_number * 16 + substituted * 8 + (hits & 1) * 4 + surprises.min(3));
         evidence.expect(matched, length * 8 + both * 4 + spot.role.number().min(3));

@@ -1,13 +1,11 @@
 //! Teaching the contexts of literals what the old file's code is like.
 
-use super::{POINTER, WORD, alpha, i386};
+use super::{BYTE, POINTER, alpha, i386};
 use crate::bytes::u32_at;
 use crate::coder::Coder;
-use crate::history::History;
-use crate::isa::alpha::{format, has_base, opcode};
+use crate::isa::alpha::format;
 use crate::isa::i386::{Decoded, decode};
 use crate::isa::{Body, Isa, Item, ItemKind};
-use crate::literal::{BYTE, Text};
 use crate::model::Teacher;
 use crate::models::Models;
 use crate::walk::Walk;
@@ -33,10 +31,8 @@ impl<C: Coder> Walk<'_, C> {
 /// What has been read of a region.
 #[derive(Default)]
 struct Reader {
-    history: History,
-    text: Text,
-    /// The last bytes, the nearest highest, with zeros in place of references.
-    before: u64,
+    /// What the last item was, roughly.
+    form: u32,
     /// The last words, the nearest first.
     words: [u32; 3],
     teacher: Teacher,
@@ -48,41 +44,25 @@ impl Reader {
         match (item.kind, isa) {
             (ItemKind::Instruction, Isa::I386) => self.instruction(models, item, bytes),
             (ItemKind::Instruction, Isa::Alpha) => self.word(models, item, u32_at(body, 0)),
-            (ItemKind::Pointer, _) => self.history.step(POINTER),
-            _ => self.history.step(BYTE),
-        }
-        self.history.push(item.hash(body));
-        for byte in bytes {
-            self.before = self.before >> 8 | u64::from(*byte) << 56;
+            (ItemKind::Pointer, _) => self.form = POINTER,
+            _ => self.form = BYTE,
         }
     }
 
     fn instruction<C: Coder>(&mut self, models: &mut Models<C>, item: &Item, bytes: &[u8]) {
-        let (mut start, mut len, mut before) = (0, 0, self.before);
+        let (mut start, mut len) = (0, 0);
         while let Some((so_far, [byte, ..])) = bytes.split_at_checked(len) {
             let Decoded::Partial { role, index, known } = decode(so_far) else { break };
-            let spot = i386::Spot::new(role, index, known, so_far, start, before);
+            let spot = i386::Spot::new(role, index, known, so_far, start);
             let reference = u8::try_from(len).ok().and_then(|at| item.fields().find(|field| field.at == at));
-            let passed = match reference {
-                Some(field) => {
-                    start = i386::extend(start, None);
-                    field.reference.width()
-                }
-                None => {
-                    let evidence = spot.evidence(&self.history, &self.text);
-                    let byte = u32::from(*byte);
-                    self.teacher.teach(&mut models.shared, &evidence, i386::TEXT_CONTEXTS, byte, 8);
-                    start = i386::extend(start, Some(byte));
-                    1
-                }
-            };
-            for byte in bytes.iter().skip(len).take(passed as usize) {
-                before = before >> 8 | u64::from(*byte) << 56;
+            let byte = reference.is_none().then(|| u32::from(*byte));
+            if let Some(byte) = byte {
+                self.teacher.teach(&mut models.shared, &spot.evidence(self.form), byte, 8);
             }
-            len += passed as usize;
+            start = i386::extend(start, byte);
+            len += reference.map_or(1, |field| field.reference.width()) as usize;
         }
-        self.text.note_displacement(&item.instruction, bytes);
-        self.history.step(i386::form(&item.instruction, bytes));
+        self.form = i386::form(&item.instruction, bytes);
     }
 
     fn word<C: Coder>(&mut self, models: &mut Models<C>, item: &Item, word: u32) {
@@ -91,15 +71,10 @@ impl Reader {
         let unless_reference = if item.references() > 0 { &[] } else { unless_reference };
         for field in [alpha::OPCODE].iter().chain(always).chain(unless_reference) {
             let value = word >> field.at & ((1 << field.bits) - 1);
-            let evidence = partial.evidence(*field, &self.text);
-            self.teacher.teach(&mut models.shared, &evidence, alpha::TEXT_CONTEXTS, value, field.bits);
+            self.teacher.teach(&mut models.shared, &partial.evidence(*field), value, field.bits);
             partial.add(*field, value);
-        }
-        if has_base(word) {
-            self.text.note_offset(word);
         }
         let [last, second, _] = self.words;
         self.words = [word, last, second];
-        self.history.step(opcode(word) | (word & 0x1f_0000) >> 8 | WORD);
     }
 }

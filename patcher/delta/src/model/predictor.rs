@@ -444,7 +444,7 @@ mod tests {
             evidence.count(0);
             let mut teacher = Teacher::default();
             for _ in 0..taught {
-                teacher.teach(&mut shared, &evidence, 1, 0x5a, 8);
+                teacher.teach(&mut shared, &evidence, 0x5a, 8);
             }
             teacher.finish(&mut shared);
             let mut encoder = Encoder::default();

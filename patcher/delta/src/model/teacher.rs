@@ -7,27 +7,22 @@ use super::evidence::Evidence;
 use super::predictor::bit;
 use super::slots::hash;
 
-/// Most contexts that are taught.
-const MOST: usize = 8;
+/// How many contexts are taught: the first of each symbol's.
+pub(crate) const TAUGHT: usize = 3;
 
 /// A symbol that contexts are taught.
 #[derive(Debug)]
 struct Lesson {
     /// For each context the hash of its first nibble, and of its second.
-    keys: [[u32; 2]; MOST],
-    contexts: usize,
+    keys: [[u32; 2]; TAUGHT],
     symbol: u32,
     bits: u32,
 }
 
 impl Lesson {
-    fn keys(&self) -> &[[u32; 2]] {
-        self.keys.get(..self.contexts).unwrap_or_default()
-    }
-
     fn learn(&self, shared: &mut Shared) {
         let Shared { slots, histories, .. } = shared;
-        for keys in self.keys() {
+        for keys in &self.keys {
             let mut left = self.bits;
             for key in keys {
                 let taken = left.min(4);
@@ -55,21 +50,14 @@ pub(crate) struct Teacher {
 }
 
 impl Teacher {
-    /// Teaches the first `contexts` contexts a symbol of `bits` bits, from 4 to 8.
-    pub(crate) fn teach(
-        &mut self,
-        shared: &mut Shared,
-        evidence: &Evidence,
-        contexts: usize,
-        symbol: u32,
-        bits: u32,
-    ) {
-        let mut lesson = Lesson { keys: [[0; 2]; MOST], contexts, symbol, bits };
+    /// Teaches the first contexts a symbol of `bits` bits, at most eight.
+    pub(crate) fn teach(&mut self, shared: &mut Shared, evidence: &Evidence, symbol: u32, bits: u32) {
+        let mut lesson = Lesson { keys: [[0; 2]; TAUGHT], symbol, bits };
         let first = 1 << 4 | symbol >> bits.saturating_sub(4);
-        for (keys, context) in lesson.keys.iter_mut().zip(evidence.contexts.as_slice()).take(contexts) {
+        for (keys, context) in lesson.keys.iter_mut().zip(evidence.contexts.as_slice()) {
             *keys = [*context, hash(*context, first)];
         }
-        shared.slots.touch(lesson.keys().as_flattened());
+        shared.slots.touch(lesson.keys.as_flattened());
         if let Some(before) = self.waiting.replace(lesson) {
             before.learn(shared);
         }
