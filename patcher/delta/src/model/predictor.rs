@@ -175,7 +175,9 @@ impl Predictor {
         let mut symbol = Partial::new(evidence);
         for left in (0..bits).rev() {
             symbol.left = left;
-            symbol.find_slots(shared);
+            if symbol.done == 0 || left & 3 == 3 {
+                symbol.find_slots(shared);
+            }
             let hint = if self.hinted { hint(shared, symbol.node, symbol.done) } else { [0, 0] };
             let inputs = self.inputs(shared, &symbol, hint);
             let values = inputs.values.get(..self.inputs).unwrap_or_default();
@@ -300,6 +302,8 @@ struct Partial<'a> {
     node: u32,
     /// How many bits are known.
     done: u32,
+    /// How many were known when the nibble began.
+    nibble: u32,
     /// How many bits follow the next.
     left: u32,
 }
@@ -307,23 +311,22 @@ struct Partial<'a> {
 impl<'a> Partial<'a> {
     fn new(evidence: &'a Evidence) -> Self {
         let expected = evidence.expectations;
-        Self { evidence, slots: [0; MAX_CONTEXTS], expected, node: 1, done: 0, left: 0 }
+        Self { evidence, slots: [0; MAX_CONTEXTS], expected, node: 1, done: 0, nibble: 0, left: 0 }
     }
 
-    /// Finds the slots of the nibble that begins, if one does.
+    /// Finds the slots of the nibble that begins.
     #[inline]
     fn find_slots(&mut self, shared: &mut Shared) {
-        if self.done & 3 == 0 {
-            let contexts = self.evidence.contexts.as_slice();
-            let mut keys = [0; MAX_CONTEXTS];
-            for (key, context) in keys.iter_mut().zip(contexts) {
-                *key = if self.done == 0 { *context } else { hash(*context, self.node) };
-            }
-            let keys = keys.get(..contexts.len()).unwrap_or_default();
-            shared.slots.touch(keys);
-            for (slot, key) in self.slots.iter_mut().zip(keys) {
-                *slot = shared.slots.find(&shared.histories, *key);
-            }
+        self.nibble = self.done;
+        let contexts = self.evidence.contexts.as_slice();
+        let mut keys = [0; MAX_CONTEXTS];
+        for (key, context) in keys.iter_mut().zip(contexts) {
+            *key = if self.done == 0 { *context } else { hash(*context, self.node) };
+        }
+        let keys = keys.get(..contexts.len()).unwrap_or_default();
+        shared.slots.touch(keys);
+        for (slot, key) in self.slots.iter_mut().zip(keys) {
+            *slot = shared.slots.find(&shared.histories, *key);
         }
     }
 
@@ -334,9 +337,11 @@ impl<'a> Partial<'a> {
         first.map_or(2, |expected| u32::from(bit(expected, self.left)))
     }
 
+    /// Returns the place of the next bit within its slot.
     #[inline]
     fn prefix(&self) -> u32 {
-        prefix(self.node, self.done)
+        let known = self.done - self.nibble;
+        1 << known | self.node & ((1 << known) - 1)
     }
 
     #[inline]
@@ -354,13 +359,6 @@ impl<'a> Partial<'a> {
         self.node = self.node << 1 | u32::from(decision);
         self.done += 1;
     }
-}
-
-/// Returns the place of a nibble's next bit within its slot.
-#[inline]
-pub(super) fn prefix(node: u32, done: u32) -> u32 {
-    let place = done & 3;
-    1 << place | node & ((1 << place) - 1)
 }
 
 /// Tells whether a bit is set.

@@ -1,6 +1,7 @@
 //! Teaching contexts what symbols came, without coding them.
 //!
-//! One lesson waits until the next is known: meanwhile the processor fetches its slots. What is learned is the same.
+//! Lessons wait until there are some, so that the processor can fetch the slots of all at once: far more time goes into
+//! waiting for memory than into learning. What is learned is the same.
 
 use super::Shared;
 use super::evidence::Evidence;
@@ -9,6 +10,9 @@ use super::slots::hash;
 
 /// How many contexts are taught: the first of each symbol's.
 pub(crate) const TAUGHT: usize = 3;
+
+/// How many lessons wait at most.
+const WAITING: usize = 32;
 
 /// A symbol that contexts are taught.
 #[derive(Debug)]
@@ -25,19 +29,19 @@ impl Lesson {
         for keys in &self.keys {
             let mut left = self.bits;
             for key in keys {
-                let taken = left.min(4);
-                if taken == 0 {
+                if left == 0 {
                     break;
                 }
                 let slot = slots.find(histories, *key);
+                let rest = (left - 1) & !3;
                 let mut node = 1;
-                for place in (left - taken..left).rev() {
+                for place in (rest..left).rev() {
                     let decision = bit(self.symbol, place);
                     let state = slots.state(slot, node);
                     *state = histories.next(*state, decision);
                     node = node << 1 | u32::from(decision);
                 }
-                left -= taken;
+                left = rest;
             }
         }
     }
@@ -46,27 +50,31 @@ impl Lesson {
 /// Teaches lessons in order.
 #[derive(Debug, Default)]
 pub(crate) struct Teacher {
-    waiting: Option<Lesson>,
+    waiting: Vec<Lesson>,
 }
 
 impl Teacher {
     /// Teaches the first contexts a symbol of `bits` bits, at most eight.
     pub(crate) fn teach(&mut self, shared: &mut Shared, evidence: &Evidence, symbol: u32, bits: u32) {
         let mut lesson = Lesson { keys: [[0; 2]; TAUGHT], symbol, bits };
-        let first = 1 << 4 | symbol >> bits.saturating_sub(4);
+        let rest = bits.saturating_sub(1) & !3;
+        let first = 1 << (bits - rest) | symbol >> rest;
         for (keys, context) in lesson.keys.iter_mut().zip(evidence.contexts.as_slice()) {
             *keys = [*context, hash(*context, first)];
         }
-        shared.slots.touch(lesson.keys.as_flattened());
-        if let Some(before) = self.waiting.replace(lesson) {
-            before.learn(shared);
+        self.waiting.push(lesson);
+        if self.waiting.len() >= WAITING {
+            self.finish(shared);
         }
     }
 
     /// Teaches what waits.
-    pub(crate) fn finish(self, shared: &mut Shared) {
-        if let Some(last) = self.waiting {
-            last.learn(shared);
+    pub(crate) fn finish(&mut self, shared: &mut Shared) {
+        for lesson in &self.waiting {
+            shared.slots.touch(lesson.keys.as_flattened());
+        }
+        for lesson in self.waiting.drain(..) {
+            lesson.learn(shared);
         }
     }
 }
