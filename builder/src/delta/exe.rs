@@ -11,6 +11,7 @@ use std::io;
 
 use qfe_delta::file::File;
 use qfe_delta::image::{Image, checksum, rich};
+use qfe_delta::isa::Isa;
 use qfe_delta::models::Models;
 use qfe_delta::source::{Segment, Source};
 use qfe_delta::start::Start;
@@ -34,7 +35,7 @@ pub fn encode(old: &[u8], new: &[u8]) -> io::Result<Vec<u8>> {
 fn encode_from(start: &Start, old: &[u8], new: &[u8]) -> io::Result<Vec<u8>> {
     let understood = Attempt::of_images(old, new);
     let mut best = understood.delta(start, false)?;
-    if best.as_ref().is_some_and(|best| best.len() >= WORTH_PRIMING) {
+    if understood.teachable && best.as_ref().is_some_and(|best| best.len() >= WORTH_PRIMING) {
         best = smaller(best, understood.delta(start, true)?);
     }
     if best.is_none() {
@@ -65,6 +66,8 @@ struct Attempt<'a> {
     rich: bool,
     checksum: bool,
     plain: bool,
+    /// Whether the old file has code that contexts can be taught.
+    teachable: bool,
     segments: Vec<Segment>,
 }
 
@@ -86,14 +89,16 @@ impl<'a> Attempt<'a> {
             }
         }
         let segments = align(&old_file, &File::read(&coded));
-        Self { head, new, old, coded, rich, checksum: computed, plain: false, segments }
+        let teachable = old_file.regions.iter().any(|region| region.isa != Isa::Data);
+        Self { head, new, old, coded, rich, checksum: computed, plain: false, teachable, segments }
     }
 
     /// Takes both as plain bytes.
     fn of_bytes(old: &[u8], new: &'a [u8]) -> Self {
         let (head, (old, _)) = (head(old, new), unmasked(old));
         let segments = align(&File::plain(&old), &File::plain(new));
-        Self { head, new, old, coded: new.to_vec(), rich: false, checksum: false, plain: true, segments }
+        let coded = new.to_vec();
+        Self { head, new, old, coded, rich: false, checksum: false, plain: true, teachable: false, segments }
     }
 
     /// Makes a delta; none if another file would come out, as may be of images with contradictory tables.

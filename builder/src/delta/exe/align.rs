@@ -4,7 +4,7 @@
 //! of new against old items, of which only a few diagonals are followed at a time: those on which items agree, and those
 //! on which the next items have been found in an index of the old file. Costs are estimates of what the model will
 //! need, in hundredths of a bit. The path is sought twice: with the first, it is known where most targets went, so that the
-//! second prefers places whose references agree. A reference that disagrees tells twins apart, such as two functions with
+//! second prefers places whose references agree; where there are none, the first is all. A reference that disagrees tells twins apart, such as two functions with
 //! the same code.
 
 mod index;
@@ -39,6 +39,9 @@ pub(super) fn align(old: &File<'_>, new: &File<'_>) -> Vec<Segment> {
     let index = Index::new(&old_units);
     let units = Units { old, new, old_units: &old_units, new_units: &new_units };
     let first = Path::find(units, &index, &[]);
+    if new_units.iter().all(|unit| unit.reference.is_none()) {
+        return first;
+    }
     let moved = moved(old, new, &old_units, &new_units, first);
     Path::find(units, &index, &moved)
 }
