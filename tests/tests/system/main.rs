@@ -11,6 +11,7 @@ mod articles;
 mod bad_input;
 mod classic;
 mod crash;
+mod deltas;
 mod end_to_end;
 mod golden;
 mod help;

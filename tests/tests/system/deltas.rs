@@ -1,0 +1,80 @@
+//! Deltas of executables that were damaged, or meet another old file.
+
+use qfe_patcher::delta::Codec;
+use qfe_patcher::platform::Platform;
+use qfe_payloads::SampleFile;
+
+/// An update of a small image, and its delta.
+struct Update {
+    old: Vec<u8>,
+    new: Vec<u8>,
+    delta: Vec<u8>,
+}
+
+impl Update {
+    fn of(platform: Platform) -> Self {
+        let file = SampleFile::small(platform);
+        let (old, new) = (file.baseline(), file.updated());
+        let delta = qfe_builder::delta::encode(Codec::Exe, &old, &new).unwrap().bytes;
+        Self { old, new, delta }
+    }
+
+    fn gives_new(&self, delta: &[u8]) -> bool {
+        Codec::Exe.decode(self.old.clone(), delta, self.new.len() as u64).is_ok_and(|made| made == self.new)
+    }
+
+    fn is_refused(&self, old: &[u8], delta: &[u8]) -> bool {
+        Codec::Exe.decode(old.to_vec(), delta, self.new.len() as u64).is_err()
+    }
+}
+
+const PLATFORMS: [Platform; 2] = [Platform::I386, Platform::Alpha];
+
+#[test]
+fn a_delta_between_images_gives_the_new_one_and_no_more_than_is_allowed() {
+    for update in PLATFORMS.map(Update::of) {
+        assert!(update.gives_new(&update.delta));
+        let limit = update.new.len() as u64 - 1;
+        assert!(Codec::Exe.decode(update.old.clone(), &update.delta, limit).is_err());
+        assert!(update.delta.len() * 20 < update.new.len(), "{} bytes", update.delta.len());
+    }
+}
+
+#[test]
+fn a_delta_between_images_is_refused_wherever_it_is_cut_off_or_goes_on() {
+    for update in PLATFORMS.map(Update::of) {
+        for len in 0..update.delta.len() {
+            assert!(update.is_refused(&update.old, &update.delta[..len]), "cut off at {len}");
+        }
+        for more in 0..=u8::MAX {
+            let longer = [&update.delta[..], &[more]].concat();
+            assert!(update.is_refused(&update.old, &longer), "followed by {more}");
+        }
+    }
+}
+
+#[test]
+fn a_delta_between_images_with_any_byte_changed_gives_no_other_file() {
+    for update in PLATFORMS.map(Update::of) {
+        for (at, change) in (0..update.delta.len()).flat_map(|at| [(at, 1 << (at % 8)), (at, 0xff)]) {
+            let mut changed = update.delta.clone();
+            changed[at] ^= change;
+            // What follows the last decision in the last byte decides nothing.
+            let harmless = at + 1 == update.delta.len() && update.gives_new(&changed);
+            assert!(harmless || update.is_refused(&update.old, &changed), "byte {at} changed by {change:#x}");
+        }
+    }
+}
+
+#[test]
+fn a_delta_between_images_is_refused_for_an_old_file_with_another_byte() {
+    for update in PLATFORMS.map(Update::of) {
+        for at in (0..update.old.len()).step_by(151) {
+            let mut other = update.old.clone();
+            other[at] ^= 0x55;
+            assert!(update.is_refused(&other, &update.delta), "byte {at}");
+        }
+        assert!(update.is_refused(&update.old[..update.old.len() - 1], &update.delta));
+        assert!(update.is_refused(&update.new, &update.delta));
+    }
+}
