@@ -16,9 +16,9 @@
 //!      3   ...  the stream, see [`coder`] and [`stream`]
 //! ```
 //!
-//! The documentation of the modules is the specification; all numbers in it are part of the format. Everything is
-//! computed in integers of stated width, so that every machine decodes the same bytes. What a delta says is decided by
-//! its encoder, in the builder; every stream that decodes is valid.
+//! `FORMAT.md` beside this crate's `Cargo.toml` is the specification, and all numbers in it are part of the format; the
+//! modules' documentation explains. Everything is computed in integers of stated width, so that every machine decodes
+//! the same bytes. What a delta says is decided by its encoder, in the builder; every stream that decodes is valid.
 //!
 //! | module | is responsible for |
 //! |---|---|
