@@ -302,7 +302,7 @@ impl<C: Coder> Models<C> {
     }
 
     /// Codes a number of any size below `u32::MAX`, small ones in few bits: the length of the number above it in binary, five
-    /// bits, then its bits below the first; the uppermost ten and the lowest six are modelled. `kind` is below 64.
+    /// bits, then its bits below the first; the uppermost four and the last six or fewer are modelled. `kind` is below 64.
     pub(crate) fn number(&mut self, kind: u32, recent: u32, wish: u32) -> u32 {
         let above = u64::from(wish) + 1;
         let mut evidence = Class::Number.evidence();

@@ -1,7 +1,7 @@
 //! The last correction of a prediction, by what became of earlier ones like it.
 //!
-//! A row has 33 counters along the logistic domain, 176 units apart; a prediction lies between two, is replaced by the
-//! mean of itself and their weighted mean, and teaches the nearer one.
+//! A row has 33 counters along the logistic domain, 176 units apart; a prediction lies between two, is replaced by
+//! five eighths of itself and three of their weighted mean, and teaches the nearer one.
 
 use super::counter::{self, Counter};
 use super::logistic::{LIMIT, Logistic};
