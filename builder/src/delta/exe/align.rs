@@ -4,8 +4,8 @@
 //! of new against old items, of which only a few diagonals are followed at a time: those on which items agree, and those
 //! on which the next items have been found in an index of the old file. Costs are estimates of what the model will
 //! need, in hundredths of a bit. The path is sought twice: with the first, it is known where most targets went, so that the
-//! second prefers places whose references agree; where there are none, the first is all. A reference that disagrees tells twins apart, such as two functions with
-//! the same code.
+//! second prefers places whose references agree; where there are none, the first is all. A reference that disagrees tells
+//! twins apart, such as two functions with the same code.
 
 mod index;
 mod path;

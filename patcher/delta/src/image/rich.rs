@@ -78,7 +78,7 @@ pub fn unmask(bytes: &mut [u8]) -> bool {
 }
 
 /// Masks the Rich header of an image with its key.
-pub(crate) fn mask(bytes: &mut [u8]) {
+pub fn mask(bytes: &mut [u8]) {
     if let Some(rich) = Rich::find(bytes) {
         let key = rich.right_key(bytes);
         rich.mask(bytes, rich.key ^ key, key);

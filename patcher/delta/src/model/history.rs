@@ -1,10 +1,10 @@
 //! Bit histories: what a context has seen, in one byte.
 //!
 //! A state is how often *no* and *yes* were seen, and which was last if both were. Counts are bounded: a state `(a, b)`
-//! exists if `a <= CAP[b]` and `b <= CAP[a]`, where `CAP` ends with 0: of two that are not 0, none is above 6. Seeing a bit adds one to its count; if the other count is above two, it
-//! is cut down by [`FORGET`]; then, while the pair does not exist, its own count is lowered as far as it alone is too high,
-//! else the other. State 0 has seen nothing. States are numbered in the order in which a breadth-first search from state 0
-//! finds them, *no* before *yes*.
+//! exists if `a <= CAP[b]` and `b <= CAP[a]`, where `CAP` ends with 0: of two that are not 0, none is above 6. Seeing a
+//! bit adds one to its count; if the other count is above two, it is cut down by [`FORGET`]; then, while the pair does not
+//! exist, its own count is lowered as far as it alone is too high, else the other. State 0 has seen nothing. States are
+//! numbered in the order in which a breadth-first search from state 0 finds them, *no* before *yes*.
 
 use super::counter::Counter;
 use super::table::Table;

@@ -1,10 +1,10 @@
 //! Where bit histories live: a hash table of nibbles.
 //!
-//! A symbol is coded four bits at a time; where its length is no multiple, the first nibble is the short one. A *slot* holds the bit histories of one context and one nibble: a check
-//! byte and 15 states, one for each prefix of the nibble (index 1, then 2..=3, 4..=7, 8..=15). It is found by a hash: the low
-//! bits name its place, the highest byte is the check (0 counts as 1). Three places are tried, `i`, `i ^ 1` and
-//! `i ^ 2`; if none has the check and none is free, the one whose first state has seen least is given up, the first of
-//! equals.
+//! A symbol is coded four bits at a time; where its length is no multiple, the first nibble is the short one. A *slot*
+//! holds the bit histories of one context and one nibble: a check byte and 15 states, one for each prefix of the nibble
+//! (index 1, then 2..=3, 4..=7, 8..=15). It is found by a hash: the low bits name its place, the highest byte is the
+//! check (0 counts as 1). Three places are tried, `i`, `i ^ 1` and `i ^ 2`; if none has the check and none is free, the
+//! one whose first state has seen least is given up, the first of equals.
 
 use super::history::{Histories, State};
 use super::table::Table;

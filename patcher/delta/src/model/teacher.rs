@@ -9,7 +9,7 @@ use super::predictor::bit;
 use super::slots::hash;
 
 /// How many contexts are taught: the first of each symbol's.
-pub(crate) const TAUGHT: usize = 3;
+const TAUGHT: usize = 3;
 
 /// How many lessons wait at most.
 const WAITING: usize = 32;
@@ -33,7 +33,7 @@ impl Lesson {
                     break;
                 }
                 let slot = slots.find(histories, *key);
-                let rest = (left - 1) & !3;
+                let rest = after_nibble(left);
                 let mut node = 1;
                 for place in (rest..left).rev() {
                     let decision = bit(self.symbol, place);
@@ -47,6 +47,11 @@ impl Lesson {
     }
 }
 
+/// Returns how many of the bits that are left follow the nibble that begins with them.
+fn after_nibble(left: u32) -> u32 {
+    left.saturating_sub(1) & !3
+}
+
 /// Teaches lessons in order.
 #[derive(Debug, Default)]
 pub(crate) struct Teacher {
@@ -57,7 +62,7 @@ impl Teacher {
     /// Teaches the first contexts a symbol of `bits` bits, at most eight.
     pub(crate) fn teach(&mut self, shared: &mut Shared, evidence: &Evidence, symbol: u32, bits: u32) {
         let mut lesson = Lesson { keys: [[0; 2]; TAUGHT], symbol, bits };
-        let rest = bits.saturating_sub(1) & !3;
+        let rest = after_nibble(bits);
         let first = 1 << (bits - rest) | symbol >> rest;
         for (keys, context) in lesson.keys.iter_mut().zip(evidence.contexts.as_slice()) {
             *keys = [*context, hash(*context, first)];
