@@ -40,5 +40,6 @@ mod sample;
 mod tree;
 
 pub use article::{BuildLine, Moment, Printed, SampleFile, SampleUpdate, updates};
+pub use prng::Prng;
 pub use sample::Tree;
 pub use tree::{GenerateError, Generated, Outcome, generate};

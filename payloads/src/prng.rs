@@ -5,11 +5,11 @@
 
 /// A small deterministic number generator.
 #[derive(Debug, Clone)]
-pub(crate) struct Prng(u64);
+pub struct Prng(u64);
 
 impl Prng {
     /// Seeds from the words, in order; `["ab", "c"]` and `["a", "bc"]` differ.
-    pub(crate) fn seeded(words: &[&str]) -> Self {
+    pub fn seeded(words: &[&str]) -> Self {
         // FNV-1a, 64 bits.
         let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
         for word in words {
@@ -29,7 +29,7 @@ impl Prng {
     }
 
     /// A number from 0 to `bound - 1`; 0 for a bound of 0.
-    pub(crate) fn below(&mut self, bound: u32) -> u32 {
+    pub fn below(&mut self, bound: u32) -> u32 {
         let scaled = ((self.next() >> 32) * u64::from(bound)) >> 32;
         u32::try_from(scaled).expect("a product of two 32-bit numbers, shifted, has 32 bits")
     }
@@ -46,7 +46,7 @@ impl Prng {
     }
 
     /// One of the choices, each as likely as the next.
-    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         let bound = u32::try_from(choices.len()).expect("choice lists are short");
         self.at(choices, Self::below, bound)
     }
@@ -63,7 +63,7 @@ impl Prng {
     }
 
     /// An index of a list of `length` elements; 0 for an empty list.
-    pub(crate) fn index(&mut self, length: usize) -> usize {
+    pub fn index(&mut self, length: usize) -> usize {
         let bound = u32::try_from(length).expect("lists are far shorter than 4 G");
         usize::try_from(self.below(bound)).expect("an index of a list")
     }

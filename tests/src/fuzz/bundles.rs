@@ -13,6 +13,11 @@ use qfe_patcher::platform::Platform;
 
 use super::Target;
 use super::texts::JSON_WORDS;
+use fixture::{LZX, cabinet};
+
+#[path = "../../../patcher/src/bundle/container/cab/fixture.rs"]
+#[allow(clippy::unwrap_used, reason = "it is written for the unit tests of the patcher")]
+mod fixture;
 
 /// Most bytes of a member that are wanted.
 const LIMIT: u64 = 1 << 20;
@@ -27,34 +32,12 @@ pub(super) const CONTAINER: Target = Target {
     seeds: || {
         let mut program = b"MZ a program".repeat(20);
         program.extend(contained(ContainerKind::Zip));
-        let mut lzx = LZX.to_vec();
-        let mut cabinet = contained(ContainerKind::Cab);
-        [&mut lzx, &mut cabinet].into_iter().for_each(|cabinet| without_checksums(cabinet));
-        vec![contained(ContainerKind::Zip), contained(ContainerKind::Cab), program, lzx, cabinet]
+        let lzx = cabinet(LZX, &[(LZX_BLOCK, 3)], 1);
+        let mut unchecked = contained(ContainerKind::Cab);
+        without_checksums(&mut unchecked);
+        vec![contained(ContainerKind::Zip), contained(ContainerKind::Cab), program, lzx, unchecked]
     },
-    words: &[
-        b"PK\x01\x02",
-        b"PK\x03\x04",
-        b"PK\x05\x06",
-        b"PK\x06\x06",
-        b"PK\x06\x07",
-        b"PK\x07\x08",
-        b"MZ",
-        b"MSCF",
-        b"CK",
-        &[0; 4],
-        &[255; 2],
-        &[255; 4],
-        &[255; 8],
-        b"\x01\0\x1c\0",
-        b"\x08\0",
-        b"\x03\x15",
-        b"\x03\x0f",
-        b"\x01\0",
-        b"manifest.json",
-        b"signatures/",
-        b"\x4b\x15\0\x80",
-    ],
+    words: ARCHIVE_WORDS,
     largest: 32 << 10,
 };
 
@@ -74,26 +57,39 @@ pub(super) const SOURCE: Target = Target {
     reads: "a zip with the files of a payload",
     run: source,
     seeds: || vec![contained(ContainerKind::Zip)],
-    words: &[
-        b"PK\x01\x02",
-        b"PK\x03\x04",
-        b"PK\x05\x06",
-        b"PK\x06\x06",
-        b"PK\x06\x07",
-        b"PK\x07\x08",
-        &[0; 4],
-        &[255; 4],
-        &[255; 8],
-        b"\x01\0\x1c\0",
-        b"\x08\0",
-        b"i386/",
-        b"i386\\",
-        b"../",
-        b"\x75\x70",
-        b"\x01\x99",
-    ],
+    words: ARCHIVE_WORDS,
     largest: 32 << 10,
 };
+
+/// Words of zips and cabinets, and of names in them.
+const ARCHIVE_WORDS: &[&[u8]] = &[
+    b"PK\x01\x02",
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"PK\x06\x06",
+    b"PK\x06\x07",
+    b"PK\x07\x08",
+    b"MZ",
+    b"MSCF",
+    b"CK",
+    &[0; 4],
+    &[255; 2],
+    &[255; 4],
+    &[255; 8],
+    b"\x01\0\x1c\0",
+    b"\x08\0",
+    b"\x03\x15",
+    b"\x03\x0f",
+    b"\x01\0",
+    b"manifest.json",
+    b"signatures/",
+    b"\x4b\x15\0\x80",
+    b"i386/",
+    b"i386\\",
+    b"../",
+    b"\x75\x70",
+    b"\x01\x99",
+];
 
 fn container(input: &[u8]) {
     if let Ok(mut container) = Container::open(Cursor::new(input.to_vec())) {
@@ -153,11 +149,8 @@ fn source(input: &[u8]) {
     }
 }
 
-/// A cabinet of two files compressed by LZX, from the tests of the `cab` crate.
-const LZX: &[u8] = b"MSCF\0\0\0\0\x97\0\0\0\0\0\0\0\x2c\0\0\0\0\0\0\0\x03\x01\x01\0\x02\0\0\0\x2d\x05\0\0\
-    \x5b\0\0\0\x01\0\x03\x13\x0f\0\0\0\0\0\0\0\0\0\x21\x53\x0d\xb2\x20\0hi.txt\0\
-    \x10\0\0\0\x0f\0\0\0\0\0\x21\x53\x0b\xb2\x20\0bye.txt\0\x5c\xef\x2a\xc7\x34\0\x1f\0\
-    \x5b\x80\x80\x8d\0\x30\xf0\x01\x10\0\0\0\x01\0\0\0\x01\0\0\0Hello, world!\r\nSee you later!\r\n\0";
+/// A block of LZX that is not compressed: its header, three offsets, and `abc`.
+const LZX_BLOCK: &[u8] = b"\0\x30\x30\0\x01\0\0\0\x01\0\0\0\x01\0\0\0abc\0";
 
 /// Sets the checksums of a cabinet's blocks to zero: then none is looked at.
 fn without_checksums(cabinet: &mut [u8]) {

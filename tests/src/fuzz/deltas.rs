@@ -233,28 +233,14 @@ fn put(bytes: &mut [u8], at: usize, size: usize) {
 /// Puts a Rich header of one tool into an image, masked by its key.
 fn with_rich_header() -> Vec<u8> {
     let mut image = cut(&SampleFile::small(Platform::I386).updated());
-    let start = 0x40;
-    image.get_mut(start..0x80).expect("the stub is there").fill(0);
-    // The sum of the header's bytes, rotated by their places, and of the tools, by their counts.
-    let stub = image.iter().take(start).enumerate().filter(|(at, _)| !(0x3c..0x40).contains(at));
-    let stub = stub.fold(0x40_u32, |sum, (at, byte)| {
-        sum.wrapping_add(u32::from(*byte).rotate_left(u32::try_from(at).expect("a small place")))
-    });
-    let (tool, count) = (0x0104_5e97_u32, 3);
-    let key = stub.wrapping_add(tool.rotate_left(count));
-    let words = [
-        u32::from_le_bytes(*b"DanS") ^ key,
-        key,
-        key,
-        key,
-        tool ^ key,
-        count ^ key,
-        u32::from_le_bytes(*b"Rich"),
-        key,
-    ];
-    for (word, place) in words.iter().zip(image.get_mut(start..).unwrap_or_default().chunks_mut(4)) {
+    let (tool, count) = (0x0104_5e97, 3);
+    let words = [u32::from_le_bytes(*b"DanS"), 0, 0, 0, tool, count, u32::from_le_bytes(*b"Rich"), 0];
+    let stub = image.get_mut(0x40..0x80).expect("the stub is there");
+    stub.fill(0);
+    for (word, place) in words.iter().zip(stub.chunks_mut(4)) {
         place.copy_from_slice(&word.to_le_bytes());
     }
+    rich::mask(&mut image);
     image
 }
 

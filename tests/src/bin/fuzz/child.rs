@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use qfe_patcher::digest::Digest;
+use qfe_payloads::Prng;
 use qfe_tests::fuzz::{Target, files};
 
 use crate::coverage::Coverage;
 use crate::memory;
-use crate::mutation::{Random, mutate};
+use crate::mutation::mutate;
 use crate::options::Bound;
+use crate::parent::{folder, keep};
 
 /// Longest time that one input may take.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -39,7 +40,7 @@ pub(crate) fn run_once(target: &'static Target, input: Vec<u8>) -> bool {
 
 /// Returns the folder of what was found for a target.
 pub(crate) fn found(target: &Target) -> PathBuf {
-    super::parent::folder().join(target.name)
+    folder().join(target.name)
 }
 
 /// Bounds what a target takes.
@@ -90,7 +91,7 @@ struct Fuzzer {
     known: usize,
     current: File,
     coverage: Option<Coverage>,
-    random: Random,
+    random: Prng,
     watch: Watch,
     runs: u64,
 }
@@ -107,7 +108,7 @@ impl Fuzzer {
             known,
             current,
             coverage,
-            random: Random::new(seed),
+            random: Prng::seeded(&[&seed.to_string()]),
             watch: Watch::start(),
             runs: 0,
         }
@@ -139,11 +140,11 @@ impl Fuzzer {
     /// Makes an input of one or two of the corpus; those that were found last are more likely, and the small ones.
     fn next(&mut self) -> Vec<u8> {
         let count = self.corpus.len();
-        let last = if self.random.below(2) == 0 { count } else { count.min(32) };
-        let mut draw = || self.corpus.get(count - 1 - self.random.below(last));
+        let last = if self.random.index(2) == 0 { count } else { count.min(32) };
+        let mut draw = || self.corpus.get(count - 1 - self.random.index(last));
         let drawn = [draw(), draw(), draw()].into_iter().flatten().min_by_key(|input| input.len());
         let mut input = drawn.cloned().unwrap_or_default();
-        let other = self.random.below(count);
+        let other = self.random.index(count);
         let other = self.corpus.get(other).map(Vec::as_slice).unwrap_or_default();
         mutate(&mut input, other, self.target.words, self.target.largest, &mut self.random);
         input
@@ -162,10 +163,7 @@ impl Fuzzer {
 
     /// Takes an input into the corpus.
     fn keep(&mut self, input: Vec<u8>) {
-        let folder = found(self.target);
-        let written = fs::create_dir_all(&folder)
-            .and_then(|()| fs::write(folder.join(Digest::of(&input).prefix()), &input));
-        written.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        keep(&found(self.target), &input).unwrap_or_else(|error| panic!("{error}"));
         self.corpus.push(input);
     }
 

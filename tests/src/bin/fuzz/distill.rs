@@ -1,13 +1,12 @@
 //! What of all that was found goes into the project's corpus.
 
 use std::collections::BTreeSet;
-use std::fs;
 
-use qfe_patcher::digest::Digest;
 use qfe_tests::fuzz::{Target, files};
 
 use crate::child::{Watch, found};
 use crate::coverage::Coverage;
+use crate::parent::keep;
 
 /// Largest file that is taken, in bytes.
 const LARGEST: usize = 6 << 10;
@@ -43,9 +42,7 @@ pub(crate) fn run(target: &'static Target) -> Result<String, String> {
         if steps.is_empty() || size + input.len() > MOST || count == MOST_FILES {
             break;
         }
-        let path = target.folder().join(Digest::of(&input).prefix());
-        let written = fs::create_dir_all(target.folder()).and_then(|()| fs::write(&path, &input));
-        written.map_err(|error| format!("{}: {error}", path.display()))?;
+        keep(&target.folder(), &input)?;
         (count, size) = (count + 1, size + input.len());
         for (_, rest) in &mut candidates {
             rest.retain(|step| !steps.contains(step));

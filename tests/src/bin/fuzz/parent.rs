@@ -117,7 +117,7 @@ fn report(target: &Target, status: ExitStatus, current: &Path) -> Result<(), Str
 }
 
 /// Writes an input under the name that its contents make.
-fn keep(folder: &Path, input: &[u8]) -> Result<PathBuf, String> {
+pub(crate) fn keep(folder: &Path, input: &[u8]) -> Result<PathBuf, String> {
     let path = folder.join(Digest::of(input).prefix());
     let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, input));
     written.map_err(|error| format!("{}: {error}", path.display()))?;
