@@ -9,63 +9,42 @@
 
 mod index;
 mod path;
+mod units;
 
 use qfe_delta::file::File;
 use qfe_delta::image::Rva;
-use qfe_delta::isa::Reference;
 use qfe_delta::source::Segment;
 
 use index::Index;
-use path::{Path, Units};
+use path::Path;
+use units::Units;
 
 /// Segments of at least this many bytes tell where targets went.
 const TELLING: u32 = 16;
 
-/// An item of a file, as far as alignment is concerned.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Unit {
-    at: u32,
-    /// Of all but targets.
-    hash: u32,
-    /// The target of its first reference.
-    target: u32,
-    len: u8,
-    reference: Option<Reference>,
+/// A file and its units.
+#[derive(Debug)]
+pub(super) struct Side<'a> {
+    file: &'a File<'a>,
+    units: Units,
+}
+
+impl<'a> Side<'a> {
+    fn of(file: &'a File<'a>) -> Self {
+        Self { file, units: Units::of(file) }
+    }
 }
 
 /// Aligns two files.
 pub(super) fn align(old: &File<'_>, new: &File<'_>) -> Vec<Segment> {
-    let (old_units, new_units) = (units(old), units(new));
-    let index = Index::new(&old_units);
-    let units = Units { old, new, old_units: &old_units, new_units: &new_units };
-    let first = Path::find(units, &index, &[]);
-    if new_units.iter().all(|unit| unit.reference.is_none()) {
+    let (old, new) = (Side::of(old), Side::of(new));
+    let index = Index::new(old.units.hashes());
+    let first = Path::find(&old, &new, &index, &[]);
+    if new.units.targets().is_empty() {
         return first;
     }
-    let moved = moved(old, new, &old_units, &new_units, first);
-    Path::find(units, &index, &moved)
-}
-
-/// Cuts a file into units.
-fn units(file: &File<'_>) -> Vec<Unit> {
-    let mut units = Vec::new();
-    for region in &file.regions {
-        let mut at = region.start;
-        while at < region.end {
-            let item = file.item(at, region);
-            let field = item.fields().next();
-            let target = field.map(|field| file.target(at + u32::from(field.at), field.reference, region).0);
-            units.push(Unit {
-                at,
-                hash: item.hash(&item.body(file.bytes, at)),
-                target: target.unwrap_or(0),
-                len: item.len,
-                reference: field.map(|field| field.reference),
-            });
-            at += item.size();
-        }
-    }
-    units
+    let moved = moved(&old, &new, first);
+    Path::find(&old, &new, &index, &moved)
 }
 
 /// Where the target of an old unit went, and how sure that is.
@@ -78,22 +57,16 @@ pub(super) struct Moved {
 
 /// Finds out where the targets of old units went: where the bytes there went, or else where the references to them that are
 /// aligned lead now; not everything has bytes.
-fn moved(
-    old: &File<'_>,
-    new: &File<'_>,
-    old_units: &[Unit],
-    new_units: &[Unit],
-    mut segments: Vec<Segment>,
-) -> Vec<Moved> {
+fn moved(old: &Side<'_>, new: &Side<'_>, mut segments: Vec<Segment>) -> Vec<Moved> {
     segments.retain(|segment| segment.new_end - segment.new_start >= TELLING);
-    let votes = votes(old_units, new_units, &segments);
+    let votes = votes(&old.units, &new.units, &segments);
     segments.sort_by_key(|segment| segment.old_start);
     let by_bytes = |target: u32| {
-        let offset = old.image.as_ref()?.offset(Rva(target))?;
+        let offset = old.file.image.as_ref()?.offset(Rva(target))?;
         let before = segments.partition_point(|segment| segment.old_start <= offset).checked_sub(1)?;
         let segment = segments.get(before)?;
         let (into, len) = (offset - segment.old_start, segment.new_end - segment.new_start);
-        let address = new.image.as_ref()?.address(segment.new_start + into).filter(|_| into < len)?;
+        let address = new.file.image.as_ref()?.address(segment.new_start + into).filter(|_| into < len)?;
         Some(Moved { target: Some(address.0), penalty: 900 })
     };
     let by_votes = |target: u32| {
@@ -102,11 +75,8 @@ fn moved(
         Some(Moved { target: Some(winner.new), penalty: if winner.votes > 1 { 900 } else { 300 } })
     };
     let unknown = Moved { target: None, penalty: 200 };
-    let find = |unit: &Unit| {
-        unit.reference?;
-        by_bytes(unit.target).or_else(|| by_votes(unit.target))
-    };
-    old_units.iter().map(|unit| find(unit).unwrap_or(unknown)).collect()
+    let find = |address: u32| by_bytes(address).or_else(|| by_votes(address)).unwrap_or(unknown);
+    old.units.targets().iter().map(|target| find(target.address)).collect()
 }
 
 /// Where most references to an old target lead now.
@@ -117,15 +87,18 @@ struct Winner {
 }
 
 /// Lets aligned references vote; in the order of old targets.
-fn votes(old_units: &[Unit], new_units: &[Unit], segments: &[Segment]) -> Vec<Winner> {
+fn votes(old: &Units, new: &Units, segments: &[Segment]) -> Vec<Winner> {
     let mut votes = Vec::new();
     for segment in segments {
-        let first = |units: &[Unit], at: u32| units.partition_point(|unit| unit.at < at);
-        let old = old_units.get(first(old_units, segment.old_start)..).unwrap_or_default();
-        let new = first(new_units, segment.new_start)..first(new_units, segment.new_end);
-        let pairs = old.iter().zip(new_units.get(new).unwrap_or_default());
-        let aligned = pairs.filter(|(old, new)| old.hash == new.hash && old.reference.is_some());
-        votes.extend(aligned.map(|(old, new)| (old.target, new.target)));
+        let first = new.first_from(segment.new_start);
+        let pairs = (first..new.first_from(segment.new_end)).zip(old.first_from(segment.old_start)..);
+        for (new, old) in pairs.map_while(|(number, twin)| new.get(number).zip(old.get(twin))) {
+            if let (Some(old_target), Some(new_target)) = (old.target, new.target)
+                && old.hash == new.hash
+            {
+                votes.push((old_target.address, new_target.address));
+            }
+        }
     }
     votes.sort_unstable();
     let winner = |of_target: &[(u32, u32)]| {

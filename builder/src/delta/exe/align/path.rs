@@ -1,11 +1,11 @@
 //! The cheapest path.
 
-use qfe_delta::file::File;
 use qfe_delta::isa::Reference;
 use qfe_delta::source::Segment;
 
 use super::index::{Index, LENGTHS};
-use super::{Moved, Unit};
+use super::units::Unit;
+use super::{Moved, Side};
 
 /// Costs in hundredths of a bit.
 type Cost = i64;
@@ -39,21 +39,6 @@ const UNSTEADY: u32 = 6;
 /// Bends that are kept before those of given-up paths are thrown away.
 const MANY_BENDS: usize = 1 << 20;
 
-/// What is aligned.
-#[derive(Clone, Copy)]
-pub(super) struct Units<'a> {
-    pub(super) old: &'a File<'a>,
-    pub(super) new: &'a File<'a>,
-    pub(super) old_units: &'a [Unit],
-    pub(super) new_units: &'a [Unit],
-}
-
-impl Units<'_> {
-    fn agrees(&self, old: u32, new: &Unit) -> bool {
-        self.old_units.get(old as usize).is_some_and(|old| old.hash == new.hash)
-    }
-}
-
 /// A bend of a path: from the new unit on, it goes on at the old unit.
 #[derive(Clone, Copy)]
 struct Bend {
@@ -77,8 +62,10 @@ struct Diagonal {
 
 /// The search.
 pub(super) struct Path<'a> {
-    units: Units<'a>,
+    old: &'a Side<'a>,
+    new: &'a Side<'a>,
     index: &'a Index,
+    /// Of each target of the old file; or empty.
     moved: &'a [Moved],
     bends: Vec<Bend>,
     most_bends: usize,
@@ -88,9 +75,15 @@ pub(super) struct Path<'a> {
 
 impl<'a> Path<'a> {
     /// Finds the segments of the cheapest path; `moved` is what an earlier path told, or empty.
-    pub(super) fn find(units: Units<'a>, index: &'a Index, moved: &'a [Moved]) -> Vec<Segment> {
+    pub(super) fn find(
+        old: &'a Side<'a>,
+        new: &'a Side<'a>,
+        index: &'a Index,
+        moved: &'a [Moved],
+    ) -> Vec<Segment> {
         let mut path = Self {
-            units,
+            old,
+            new,
             index,
             moved,
             bends: vec![Bend { new: 0, old: 0, before: NONE }],
@@ -98,22 +91,26 @@ impl<'a> Path<'a> {
             diagonals: vec![Diagonal { old: 0, cost: 0, bend: 0, unsteady: 0 }],
             spare: Vec::new(),
         };
-        let mut regions = units.new.regions.iter().peekable();
-        for (number, unit) in (0..).zip(units.new_units) {
-            if let Some(region) = regions.next_if(|region| region.start == unit.at) {
-                path.enter(number, region.section);
+        let mut number = 0;
+        for region in &new.file.regions {
+            path.enter(number, region.section);
+            let mut at = region.start;
+            while at < region.end
+                && let Some(unit) = new.units.get(number)
+            {
+                path.step(number, unit);
+                at += u32::from(unit.len);
+                number += 1;
             }
-            path.step(number, unit);
         }
         path.segments()
     }
 
     /// At the beginning of a section, its twin in the old file costs nothing.
     fn enter(&mut self, number: u32, section: Option<usize>) {
-        let sections = self.units.old.image.as_ref().map(|image| &image.sections);
+        let sections = self.old.file.image.as_ref().map(|image| &image.sections);
         let Some(twin) = section.and_then(|section| sections?.get(section)) else { return };
-        let old = self.units.old_units.partition_point(|unit| unit.at < twin.offset);
-        let Ok(old) = u32::try_from(old) else { return };
+        let old = self.old.units.first_from(twin.offset);
         let best = self.best();
         self.diagonals.retain(|diagonal| diagonal.old != old);
         self.bend_to(number, old, best.cost, best.bend);
@@ -137,21 +134,30 @@ impl<'a> Path<'a> {
         u32::try_from(self.bends.len() - 1).unwrap_or(NONE)
     }
 
+    /// Tells whether an old unit and a new one are the same but for targets.
+    fn agrees(&self, old: u32, new: Unit) -> bool {
+        self.old.units.hashes().get(old as usize).is_some_and(|old| *old == new.hash)
+    }
+
     /// Returns what a hit costs for its reference.
-    fn reference_cost(&self, old: u32, new: &Unit) -> Cost {
-        let (Some(moved), Some(reference)) = (self.moved.get(old as usize), new.reference) else { return 0 };
-        let unchanged = || self.units.old_units.get(old as usize).is_some_and(|old| old.target == new.target);
-        let agrees = moved.target == Some(new.target) || reference == Reference::Rva && unchanged();
+    fn reference_cost(&self, old: u32, new: Unit) -> Cost {
+        let Some(target) = new.target.filter(|_| !self.moved.is_empty()) else { return 0 };
+        let Some(twin) = self.old.units.target_number(old) else { return 0 };
+        let Some(moved) = self.moved.get(twin) else { return 0 };
+        let unchanged =
+            || self.old.units.targets().get(twin).is_some_and(|old| old.address == target.address);
+        let agrees =
+            moved.target == Some(target.address) || target.reference == Reference::Rva && unchanged();
         if agrees { 0 } else { moved.penalty }
     }
 
-    fn step(&mut self, number: u32, unit: &Unit) {
+    fn step(&mut self, number: u32, unit: Unit) {
         if self.goes_on(unit) {
             return;
         }
         let best = self.best();
         let steady = best.unsteady == 0
-            && self.units.agrees(best.old, unit)
+            && self.agrees(best.old, unit)
             && self.reference_cost(best.old, unit) < DISAGREEING;
         if !steady {
             self.seek(number, unit, best);
@@ -163,9 +169,9 @@ impl<'a> Path<'a> {
     }
 
     /// Where nothing but one steady diagonal is followed and the unit agrees, that is all: nearly always.
-    fn goes_on(&mut self, unit: &Unit) -> bool {
+    fn goes_on(&mut self, unit: Unit) -> bool {
         let [only] = self.diagonals.as_slice() else { return false };
-        let steady = only.unsteady == 0 && self.units.agrees(only.old, unit);
+        let steady = only.unsteady == 0 && self.agrees(only.old, unit);
         if !steady || self.reference_cost(only.old, unit) > 0 {
             return false;
         }
@@ -177,33 +183,37 @@ impl<'a> Path<'a> {
     }
 
     /// Adds diagonals on which the next units agree.
-    fn seek(&mut self, number: u32, unit: &Unit, best: Diagonal) {
-        let ahead = self.units.new_units.get(number as usize..).unwrap_or_default();
+    fn seek(&mut self, number: u32, unit: Unit, best: Diagonal) {
+        let ahead = self.new.units.hashes().get(number as usize..).unwrap_or_default();
         for which in 0..LENGTHS.len() {
             let places = self.index.find(which, ahead);
-            let nearest = places.partition_point(|(_, place)| *place < best.old);
+            let nearest = places.partition_point(|place| *place < best.old);
             let around = nearest.saturating_sub(NEARBY)..(nearest + NEARBY).min(places.len());
-            for (_, place) in places.get(around).unwrap_or_default() {
+            for place in places.get(around).unwrap_or_default() {
                 self.jump(number, *place, best);
             }
-            if unit.reference.is_some() && !self.moved.is_empty() && places.len() > 2 * NEARBY {
+            if let Some(target) = unit.target
+                && !self.moved.is_empty()
+                && places.len() > 2 * NEARBY
+            {
                 let agreeing = |place: &u32| {
-                    self.moved.get(*place as usize).is_some_and(|moved| moved.target == Some(unit.target))
+                    let moved = self.old.units.target_number(*place).and_then(|twin| self.moved.get(twin));
+                    moved.is_some_and(|moved| moved.target == Some(target.address))
                 };
-                let places = places.iter().take(SEARCHED).map(|(_, place)| *place);
+                let places = places.iter().copied().take(SEARCHED);
                 let places: Vec<u32> = places.filter(agreeing).take(AGREEING).collect();
                 for place in places {
                     self.jump(number, place, best);
                 }
             }
         }
-        let after = ahead.get(1);
+        let after = self.new.units.get(number + 1);
         let skip = (1..SKIPS).find(|skip| {
             let old = best.old + skip;
-            self.units.agrees(old, unit)
-                && (old as usize + 1) < self.units.old_units.len()
+            self.agrees(old, unit)
+                && (old as usize + 1) < self.old.units.len()
                 && self.reference_cost(old, unit) < DISAGREEING
-                && after.is_none_or(|after| self.units.agrees(old + 1, after))
+                && after.is_none_or(|after| self.agrees(old + 1, after))
                 && !self.diagonals.iter().any(|diagonal| diagonal.old == old)
         });
         if let Some(skip) = skip {
@@ -218,9 +228,9 @@ impl<'a> Path<'a> {
     }
 
     /// Goes on by one new unit, on every diagonal in every way.
-    fn advance(&mut self, number: u32, unit: &Unit) {
+    fn advance(&mut self, number: u32, unit: Unit) {
         let size = Cost::from(unit.len) * 100;
-        let size = match unit.reference {
+        let size = match unit.target.map(|target| target.reference) {
             None | Some(Reference::Relative8) => size,
             // What a reference takes up is coded in any case.
             Some(_) => size - 250,
@@ -230,7 +240,7 @@ impl<'a> Path<'a> {
         next.clear();
         let diagonals = std::mem::take(&mut self.diagonals);
         for Diagonal { old, cost, bend, unsteady } in diagonals.iter().copied() {
-            let hit = self.units.agrees(old, unit);
+            let hit = self.agrees(old, unit);
             let disagreement = if hit { self.reference_cost(old, unit) } else { 0 };
             if hit {
                 let step = if unsteady > 0 { UNSTEADY_HIT } else { HIT };
@@ -240,7 +250,7 @@ impl<'a> Path<'a> {
                 if disagreement <= DISAGREEING {
                     continue;
                 }
-            } else if (old as usize) < self.units.old_units.len() {
+            } else if (old as usize) < self.old.units.len() {
                 let cost = cost + literal * SHARE / 100 + SUBSTITUTED;
                 next.push(Diagonal { old: old + 1, cost, bend, unsteady: UNSTEADY });
             }
@@ -303,24 +313,21 @@ impl<'a> Path<'a> {
             bend = found.before;
         }
         bends.reverse();
-        let Units { old, new, old_units, new_units } = self.units;
-        let position = |units: &[Unit], file: &File<'_>, number: u32| {
-            units.get(number as usize).map_or(file.size(), |unit| unit.at)
-        };
-        let count = u32::try_from(new_units.len()).unwrap_or(u32::MAX);
+        let position = |side: &Side<'_>, number: u32| side.units.at(number).unwrap_or(side.file.size());
+        let count = u32::try_from(self.new.units.len()).unwrap_or(u32::MAX);
         let ends = bends.iter().skip(1).map(|bend| bend.new).chain([count]);
         let mut segments = Vec::new();
         for (bend, end) in bends.iter().zip(ends) {
             let agrees = |at: &u32| {
-                let unit = new_units.get(*at as usize);
-                unit.is_some_and(|unit| self.units.agrees(bend.old + (at - bend.new), unit))
+                let unit = self.new.units.get(*at);
+                unit.is_some_and(|unit| self.agrees(bend.old + (at - bend.new), unit))
             };
             let Some(start) = (bend.new..end).find(agrees) else { continue };
             let last = (start..end).rev().find(agrees).unwrap_or(start);
             segments.push(Segment {
-                new_start: position(new_units, new, start),
-                new_end: position(new_units, new, last + 1),
-                old_start: position(old_units, old, bend.old + (start - bend.new)),
+                new_start: position(self.new, start),
+                new_end: position(self.new, last + 1),
+                old_start: position(self.old, bend.old + (start - bend.new)),
             });
         }
         segments
