@@ -1,8 +1,11 @@
-//! Deltas of executables that were damaged, or meet another old file.
+//! Deltas of executables: those of earlier builds, those that were damaged, and those that meet another old file.
+
+use std::fs;
 
 use qfe_patcher::delta::Codec;
 use qfe_patcher::platform::Platform;
 use qfe_payloads::SampleFile;
+use qfe_tests::programs::workspace;
 
 /// An update of a small image, and its delta.
 struct Update {
@@ -76,5 +79,20 @@ fn a_delta_between_images_is_refused_for_an_old_file_with_another_byte() {
         }
         assert!(update.is_refused(&update.old[..update.old.len() - 1], &update.delta));
         assert!(update.is_refused(&update.new, &update.delta));
+    }
+}
+
+#[test]
+fn deltas_that_an_earlier_build_made_still_give_the_same_file() {
+    // Where this fails and the samples are the same, the format was changed, perhaps by changing encoder and decoder alike: then
+    // its version must be another, and the deltas be made again, by `qfe-builder delta`.
+    for old in PLATFORMS {
+        for new in PLATFORMS {
+            let name = format!("tests/golden/deltas/{old}-{new}");
+            let delta = fs::read(workspace().join(&name)).unwrap();
+            let (old, new) = (SampleFile::small(old).baseline(), SampleFile::small(new).updated());
+            let made = Codec::Exe.decode(old, &delta, new.len() as u64);
+            assert!(made.unwrap_or_else(|error| panic!("{name}: {error}")) == new, "{name}");
+        }
     }
 }

@@ -37,6 +37,18 @@ fn an_update_from_each_container_is_applied_seen_and_rolled_back() {
 }
 
 #[test]
+fn deltas_give_on_windows_what_they_were_made_for_elsewhere() {
+    let bundle = workshop().path("lean.zip");
+    workshop().build("Q252717", &bundle, &["--lean"]).succeeds();
+    for platform in ["i386", "alpha"] {
+        for bits in Bits::ALL {
+            let Some(site) = Site::new(bits, platform) else { return };
+            does_the_main_job(&site.with_bundle(bundle.clone()), TARGET);
+        }
+    }
+}
+
+#[test]
 fn a_share_is_updated_by_its_own_name() {
     for site in Site::each() {
         does_the_main_job(&site, r"\\localhost\c$\Sms");
