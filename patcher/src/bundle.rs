@@ -122,11 +122,11 @@ impl Bundle {
             if !name.as_str().ends_with(SIGNATURE_ENDING) {
                 return Err(BundleError::Unlisted { name });
             }
-            let text = String::from_utf8(container.read(&name, MAX_SIGNATURE)?);
+            let text = String::from_utf8(container.read_early(&name, MAX_SIGNATURE)?);
             let text = text.map_err(|_| BundleError::SignatureText { name: name.clone() })?;
             signatures.insert(name.to_string(), text);
         }
-        let bytes = container.read(&manifest_name()?, MAX_MANIFEST)?;
+        let bytes = container.read_early(&manifest_name()?, MAX_MANIFEST)?;
         Ok(Self { container, signed: Signed { bytes, signatures } })
     }
 

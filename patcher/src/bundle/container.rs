@@ -19,6 +19,10 @@ impl<T: Read + Seek> Source for T {}
 
 /// Most members a container may have: checked before anything is done with them one by one.
 pub const MAX_MEMBERS: usize = 10_000;
+/// Most bytes that are unpacked in all by [`Container::read_early`]. To read a file of a cabinet, all before it in its folder is
+/// unpacked, each time: an hour's work could be packed into a megabyte. It is several seconds of work; manifest and signatures of
+/// our own bundles need a few MiB, and of one packed again by another program hardly more than the size of its files.
+const MAX_EARLY: u64 = 1 << 30;
 
 /// The kinds of container; the builder's writers match on the same enum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +103,17 @@ pub enum ContainerError {
         /// The limit.
         limit: u64,
     },
+    /// So much would have to be unpacked before anything is believed that it can only be meant to hold things up.
+    #[error(
+        "{needed} bytes would be unpacked to reach {name} and what else is read before signatures are checked, at most \
+         {MAX_EARLY} are: pack the bundle again with manifest.json and signatures first"
+    )]
+    TooDeep {
+        /// The member's name.
+        name: TargetPath,
+        /// Bytes to be unpacked in all.
+        needed: u64,
+    },
     /// The member's compressed bytes are damaged.
     #[error("member {name} is damaged")]
     Damaged {
@@ -114,6 +129,8 @@ pub struct Container {
     backend: Backend,
     /// Position of each member in its backend.
     members: BTreeMap<TargetPath, usize>,
+    /// Bytes that were unpacked for early reads.
+    early: u64,
 }
 
 enum Backend {
@@ -139,7 +156,7 @@ impl Container {
             b"MSCF" => cab::open(Box::new(source)).map(|(cab, names)| (Backend::Cab(cab), names)),
             _ => Err(ContainerError::UnknownKind { found: magic }),
         }?;
-        Ok(Self { backend, members: unique(&names)? })
+        Ok(Self { backend, members: unique(&names)?, early: 0 })
     }
 
     /// Returns the kind of container.
@@ -160,9 +177,30 @@ impl Container {
         self.members.contains_key(name)
     }
 
+    /// Reads a member as [`Container::read`] does, before anything in the container is believed: all such reads together unpack
+    /// no more than [`MAX_EARLY`] bytes.
+    pub fn read_early(&mut self, name: &TargetPath, limit: u64) -> Result<Vec<u8>, ContainerError> {
+        let index = self.index(name)?;
+        let depth = match &self.backend {
+            // Each member is unpacked alone, and never beyond the limit.
+            Backend::Zip(_) => 0,
+            Backend::Cab(cab) => cab.depth(index),
+        };
+        let needed = self.early.saturating_add(depth);
+        if needed > MAX_EARLY {
+            return Err(ContainerError::TooDeep { name: name.clone(), needed });
+        }
+        self.early = needed;
+        self.read(name, limit)
+    }
+
+    fn index(&self, name: &TargetPath) -> Result<usize, ContainerError> {
+        self.members.get(name).copied().ok_or_else(|| ContainerError::Missing { name: name.clone() })
+    }
+
     /// Reads a member whole; refuses to make more than `limit` bytes.
     pub fn read(&mut self, name: &TargetPath, limit: u64) -> Result<Vec<u8>, ContainerError> {
-        let index = *self.members.get(name).ok_or_else(|| ContainerError::Missing { name: name.clone() })?;
+        let index = self.index(name)?;
         match &mut self.backend {
             Backend::Zip(zip) => zip.read(index, name, limit),
             Backend::Cab(cab) => cab.read(index, name, limit),
