@@ -15,6 +15,7 @@ mod deltas;
 mod end_to_end;
 mod golden;
 mod help;
+mod hostile;
 mod images;
 mod interoperation;
 mod product;
