@@ -12,6 +12,7 @@ mod bad_input;
 mod classic;
 mod crash;
 mod deltas;
+mod dependencies;
 mod end_to_end;
 mod golden;
 mod help;
