@@ -58,6 +58,7 @@ impl KeygenArgs {
         if self.secret == self.public {
             return Err(refuse("--secret and --public name one file, two are wanted"));
         }
+        keys::keep_to_itself()?;
         let password = self.password()?;
         let protected = password.is_some();
         let key = NewKey::generate(password).map_err(sign_failure)?;

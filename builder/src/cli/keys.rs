@@ -12,6 +12,28 @@ use crate::sign::{self, SigningKey};
 /// Largest key or password file.
 const MAX_KEY: u64 = 16 << 10;
 
+/// Sees to it that no core file, and no other process of this user, gets what this process reads from now on.
+///
+/// Windows writes dumps of processes only where an administrator asks for them.
+pub(super) fn keep_to_itself() -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let refused = |error: rustix::io::Errno| {
+            let message =
+                format!("core files, which would hold secret keys, cannot be switched off: {error}");
+            Failure::new(ExitCode::AccessDenied, message)
+                .hint("run it where a process may lower its own limits")
+        };
+        setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(refused)?;
+        // A limit of 0 does not keep a core from a program that takes all cores.
+        #[cfg(target_os = "linux")]
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+            .map_err(refused)?;
+    }
+    Ok(())
+}
+
 /// Reads the first line of a password file.
 pub(super) fn password(path: &Path) -> Result<String, Failure> {
     let text = read_text(path, MAX_KEY)?;
@@ -23,6 +45,7 @@ pub(super) fn signing_keys(
     paths: &[PathBuf],
     password_files: &[PathBuf],
 ) -> Result<Vec<SigningKey>, Failure> {
+    keep_to_itself()?;
     let passwords = password_files.iter().map(|path| password(path)).collect::<Result<Vec<_>, _>>()?;
     let key = |path: &PathBuf| {
         let name = path.display().to_string();
@@ -48,4 +71,18 @@ pub(super) fn ask(prompt: &str) -> Result<String, Failure> {
     rpassword::prompt_password(prompt).map_err(|source| {
         Failure::new(ExitCode::Untrusted, ReadError { path: "the password".to_owned(), source })
     })
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+
+    use super::*;
+
+    #[test]
+    fn whoever_reads_keys_leaves_no_core() {
+        assert!(signing_keys(&["no such key".into()], &[]).is_err());
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
+    }
 }
