@@ -11,6 +11,7 @@ use std::path::Path;
 use clap::{Parser, Subcommand};
 
 use qfe_patcher::cli::failure::Failure;
+use qfe_patcher::day::Day;
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::host::Trouble;
 use qfe_patcher::json::Json;
@@ -181,6 +182,11 @@ fn read_text(path: &Path, limit: u64) -> Result<String, Failure> {
         let source = io::Error::new(io::ErrorKind::InvalidData, error.utf8_error());
         Failure::new(ExitCode::BundleUnreadable, ReadError { path: path.display().to_string(), source })
     })
+}
+
+/// Returns the day by this machine's clock, by which key rings judge dates.
+fn today() -> Day {
+    Day::of(std::time::SystemTime::now())
 }
 
 /// A request that this version does not serve, or that makes no sense.

@@ -10,6 +10,7 @@ use container::{Container, ContainerError, ContainerKind, Source};
 use keyring::{KeyRing, Signed, TrustError, Verified};
 use manifest::{FileEntry, MANIFEST_NAME, MAX_MANIFEST, Manifest, ManifestError, MemberEntry};
 
+use crate::day::Day;
 use crate::delta::DeltaError;
 use crate::digest::Digest;
 use crate::target_path::TargetPath;
@@ -109,7 +110,7 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Opens a container and reads the manifest's bytes and the signatures.
+    /// Opens a container and reads the manifest's bytes, the signatures.
     pub fn open(source: impl Source + 'static) -> Result<Self, BundleError> {
         let mut container = Container::open(source)?;
         let names: Vec<TargetPath> =
@@ -155,9 +156,10 @@ impl Bundle {
         self.container
     }
 
-    /// Believes the manifest if enough keys signed it, and holds the members' names against it.
-    pub fn verify(self, ring: &KeyRing) -> Result<VerifiedBundle, BundleError> {
-        let manifest = ring.verify(&self.signed, Manifest::parse)?;
+    /// Believes the manifest if enough keys signed it, by the day that the clock says, and holds the members' names against
+    /// it.
+    pub fn verify(self, ring: KeyRing, clock: Day) -> Result<VerifiedBundle, BundleError> {
+        let manifest = ring.verify(&self.signed, clock, Manifest::parse, |manifest| &manifest.product)?;
         let listed: BTreeSet<&TargetPath> =
             manifest.value().members.iter().map(|member| &member.name).collect();
         for name in self.container.members() {

@@ -16,7 +16,7 @@ mod write;
 
 pub use crate::{object, object_to_json};
 pub use value::{FromJson, ToJson};
-pub(crate) use value::{object_json, tagged_json};
+pub(crate) use value::{object_json, tagged_json, words_json};
 
 /// A parsed text.
 #[derive(Clone, Debug, PartialEq)]

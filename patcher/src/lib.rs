@@ -7,13 +7,14 @@
 //! - [`host`]: the ports through which every effect passes, and their backends.
 //! - [`bundle`]: container, signature, manifest: bytes in, verified values out.
 //! - [`delta`]: decoders of deltas, pure.
-//! - [`chain`], [`digest`], [`exit`], [`image`], [`json`], [`name`], [`platform`], [`registry`], [`target_path`], [`timestamp`], [`version`]: small values all of them share.
+//! - [`chain`], [`day`], [`digest`], [`exit`], [`image`], [`json`], [`name`], [`platform`], [`registry`], [`target_path`], [`timestamp`], [`version`]: small values all of them share.
 //!
 //! The formats are described in FORMAT.md, beside this crate's manifest.
 
 pub mod bundle;
 pub mod chain;
 pub mod cli;
+pub mod day;
 pub mod delta;
 pub mod digest;
 pub mod exit;

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use qfe_patcher::bundle::keyring::KeyRing;
 use qfe_patcher::bundle::{Bundle, VerifiedBundle};
+use qfe_patcher::day::Day;
 use tempfile::TempDir;
 
 use crate::args;
@@ -258,7 +259,7 @@ impl Tiny {
     pub fn open(&self) -> VerifiedBundle {
         let bytes = fs::read(&self.bundle).expect("the bundle is there");
         Bundle::open(Cursor::new(bytes))
-            .and_then(|bundle| bundle.verify(&key_ring()))
+            .and_then(|bundle| bundle.verify(key_ring(), Day::of(std::time::SystemTime::now())))
             .expect("the bundle is good")
     }
 }

@@ -4,6 +4,7 @@ use qfe_patcher::bundle::container::Source;
 use qfe_patcher::bundle::keyring::KeyRing;
 use qfe_patcher::bundle::manifest::FileEntry;
 use qfe_patcher::bundle::{Bundle, BundleError, Made};
+use qfe_patcher::day::Day;
 use qfe_patcher::target_path::TargetPath;
 
 use super::survey::{Survey, SurveyedFile};
@@ -37,10 +38,11 @@ pub enum ProofError {
 pub fn prove(
     source: impl Source + 'static,
     ring: &KeyRing,
+    today: Day,
     survey: &Survey,
     progress: &dyn Progress,
 ) -> Result<(), ProofError> {
-    let mut bundle = Bundle::open(source)?.verify(ring)?;
+    let mut bundle = Bundle::open(source)?.verify(ring.clone(), today)?;
     bundle.check_members()?;
     let entries: Vec<FileEntry> = bundle.manifest().files.clone();
     if entries.len() != survey.files.len() {

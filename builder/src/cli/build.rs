@@ -202,7 +202,8 @@ fn write(output: &Path, built: &Built, rings: &[&KeyRing], progress: &dyn Progre
     let partial = Partial::write(output, &built.bytes).map_err(output_failure)?;
     for ring in rings {
         let file = partial.open().map_err(output_failure)?;
-        prove(std::io::BufReader::new(file), ring, &built.survey, progress).map_err(proof_failure)?;
+        prove(std::io::BufReader::new(file), ring, super::today(), &built.survey, progress)
+            .map_err(proof_failure)?;
     }
     partial.publish().map_err(output_failure)
 }

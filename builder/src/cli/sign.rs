@@ -94,8 +94,7 @@ fn signers(signed: &Signed) -> Result<BTreeMap<KeyId, String>, TrustError> {
 /// Requires that a signature that claims to be the key's own is.
 fn check_own(key: &SigningKey, signed: &Signed) -> Result<(), Failure> {
     let ring = key_ring(std::slice::from_ref(key)).map_err(sign_failure)?;
-    let verified = ring.verify(signed, |_| Ok::<_, TrustError>(()));
-    verified.map(drop).map_err(|error| Failure::from(BundleError::from(error)))
+    ring.check(signed).map(drop).map_err(|error| Failure::from(BundleError::from(error)))
 }
 
 /// Makes the bytes of a container with one signature more.
@@ -152,6 +151,6 @@ fn prove(partial: &Partial, key: &SigningKey, before: &Signed) -> Result<(), Fai
     if now.bytes != before.bytes || !kept || now.signatures.len() != before.signatures.len() + 1 {
         return Err(Failure::new(ExitCode::Failed, Changed));
     }
-    let mut bundle = bundle.verify(&ring)?;
+    let mut bundle = bundle.verify(ring, super::today())?;
     bundle.check_members().map_err(Failure::from)
 }

@@ -9,6 +9,7 @@ use qfe_patcher::bundle::Bundle;
 use qfe_patcher::bundle::container::Container;
 use qfe_patcher::bundle::keyring::KeyRing;
 use qfe_patcher::bundle::manifest::Manifest;
+use qfe_patcher::day::Day;
 use qfe_patcher::platform::Platform;
 use serde_json::json;
 
@@ -77,7 +78,8 @@ fn the_patcher_verifies_and_makes_every_file() {
     let ring = KeyRing::new([("k", public.as_str())], None).unwrap();
     for output in OUTPUTS {
         fixture.build(output, &[]);
-        let mut verified = bundle(&fixture, output).verify(&ring).unwrap();
+        let mut verified =
+            bundle(&fixture, output).verify(ring.clone(), Day::of(std::time::SystemTime::now())).unwrap();
         verified.check_members().unwrap();
         for file in verified.manifest().files.clone() {
             let new =

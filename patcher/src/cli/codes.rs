@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::bundle::BundleError;
 use crate::bundle::container::ContainerError;
-use crate::bundle::keyring::KeyRingError;
+use crate::bundle::keyring::{KeyRingError, TrustError};
 use crate::bundle::manifest::ManifestError;
 use crate::exit::ExitCode;
 use crate::host::{HostError, Trouble};
@@ -133,6 +133,10 @@ fn hint(code: ExitCode) -> Option<&'static str> {
     })
 }
 
+/// The remedy for a ring that has expired.
+const NEWER_RING: &str =
+    "ask the vendor for a newer key ring, or for a bundle that carries one; if the clock is ahead, set it";
+
 /// Makes a failure with the code's own hint.
 fn failure(code: ExitCode, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
     let failure = Failure::new(code, error);
@@ -144,7 +148,12 @@ fn failure(code: ExitCode, error: impl Into<Box<dyn std::error::Error + Send + S
 
 impl From<BundleError> for Failure {
     fn from(error: BundleError) -> Self {
-        failure(of_bundle(&error), error)
+        match error {
+            BundleError::Manifest(ManifestError::Trust(TrustError::Expired { .. })) => {
+                Self::new(ExitCode::Untrusted, error).hint(NEWER_RING)
+            }
+            _ => failure(of_bundle(&error), error),
+        }
     }
 }
 
@@ -186,8 +195,8 @@ impl From<FactsError> for Failure {
 impl From<KeyRingError> for Failure {
     fn from(error: KeyRingError) -> Self {
         Self::new(ExitCode::Untrusted, error).hint(
-            "--keys names a minisign public key, or a folder of them (*.pub), in which keyring.toml may say how many \
-             must sign: threshold = 2",
+            "--keys names a minisign public key, a folder of them (*.pub), in which keyring.toml may say how many must \
+             sign (threshold = 2), or a keyring.toml that holds keys",
         )
     }
 }

@@ -22,8 +22,8 @@ pub(super) static PROGRAM: Program = Program {
             name: "verify",
             about: "Checks a bundle: signatures, the digest of every member, and every delta whose old file is at hand",
             more: &[],
-            json: "command, outcome (\"verified\"), code, id, revision, signers, manifest_sha256, members, deltas, \
-                   deltas_decoded.",
+            json: "command, outcome (\"verified\"), code, id, revision, signers, key_ring (name, version; null if \
+                   it has none), notes, manifest_sha256, members, deltas, deltas_decoded.",
             example: r"verify Q252717.zip --keys vendor.pub --baseline D:\Old",
             arguments: &[
                 &[
@@ -300,7 +300,8 @@ pub(super) static PROGRAM: Program = Program {
 
 const BUNDLE: Argument = operand("bundle", "BUNDLE", "The bundle");
 const UPDATE: Argument = operand("id", "ID", "The update; without it, the one installed last");
-const KEYS: Argument = option("keys", "KEYS", "The vendor's public key file, or a folder of them");
+const KEYS: Argument =
+    option("keys", "KEYS", "The vendor's public key file or keyring.toml, or a folder of them");
 const PLATFORM: Argument =
     option("platform", "PLATFORM", "i386 or alpha; without it, what the files of the target are for");
 const DRY_RUN: Argument = switch("dry-run", "Show what would be done, and change nothing");

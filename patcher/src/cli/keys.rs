@@ -1,38 +1,37 @@
-//! Key rings from the disk: a public key file, or a folder of them.
+//! Key rings from the disk: a public key file, a `keyring.toml`, or a folder with either.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
-use crate::bundle::keyring::{KeyRing, POLICY_FILE};
+use crate::bundle::keyring::{KeyRing, MAX_RING, RING_FILE};
 use crate::exit::ExitCode;
 
-/// Largest key or policy file that is read.
-const MAX_KEY_FILE: u64 = 64 << 10;
-
-/// Loads `--keys`: a minisign public key file, or a folder with `*.pub` files and perhaps `keyring.toml`.
+/// Loads `--keys`: a minisign public key file, a `keyring.toml`, or a folder with `*.pub` files or `keyring.toml`.
 pub fn load(path: &Path) -> Result<KeyRing, Failure> {
     let mut files: Vec<PathBuf> = Vec::new();
-    let mut policy = None;
+    let mut ring = None;
     if path.is_dir() {
         let entries = fs::read_dir(path).map_err(|error| unreadable(path, error))?;
         for entry in entries {
             let file = entry.map_err(|error| unreadable(path, error))?.path();
-            if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pub")) {
+            if has_ending(&file, "pub") {
                 files.push(file);
-            } else if file.file_name().is_some_and(|name| name.eq_ignore_ascii_case(POLICY_FILE)) {
-                // Old media spell names in capitals; two policies could mean two thresholds.
-                if policy.replace(read(&file)?).is_some() {
-                    let error = format!("{} holds {POLICY_FILE} twice, ignoring case", path.display());
+            } else if file.file_name().is_some_and(|name| name.eq_ignore_ascii_case(RING_FILE)) {
+                // Old media spell names in capitals; two rings could mean two thresholds.
+                if ring.replace(read(&file)?).is_some() {
+                    let error = format!("{} holds {RING_FILE} twice, ignoring case", path.display());
                     return Err(Failure::new(ExitCode::Untrusted, error).hint("leave one of them there"));
                 }
             }
         }
         files.sort();
-        if files.is_empty() {
-            let error = format!("{} holds no public key (*.pub)", path.display());
+        if files.is_empty() && ring.is_none() {
+            let error = format!("{} holds no public key (*.pub) and no {RING_FILE}", path.display());
             return Err(Failure::new(ExitCode::Untrusted, error).hint("--keys names the vendor's public key"));
         }
+    } else if has_ending(path, "toml") {
+        ring = Some(read(path)?);
     } else {
         files.push(path.to_owned());
     }
@@ -41,14 +40,17 @@ pub fn load(path: &Path) -> Result<KeyRing, Failure> {
         keys.push((file.display().to_string(), read(file)?));
     }
     let keys = keys.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-    Ok(KeyRing::new(keys, policy.as_deref())?)
+    Ok(KeyRing::new(keys, ring.as_deref())?)
+}
+
+fn has_ending(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ending))
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
     let size = fs::metadata(path).map_err(|error| unreadable(path, error))?.len();
-    if size > MAX_KEY_FILE {
-        let error =
-            format!("{} is {size} bytes large, a key file has at most {MAX_KEY_FILE}", path.display());
+    if size > MAX_RING {
+        let error = format!("{} is {size} bytes large, a key file has at most {MAX_RING}", path.display());
         return Err(Failure::new(ExitCode::Untrusted, error));
     }
     fs::read_to_string(path).map_err(|error| unreadable(path, error))

@@ -9,6 +9,7 @@ use super::line::Given;
 use super::{Done, keys};
 use crate::bundle::manifest::MAX_MEMBER;
 use crate::bundle::{Bundle, VerifiedBundle};
+use crate::day::Day;
 use crate::digest::Digest;
 use crate::exit::ExitCode;
 use crate::host::{Disk, Files, Kind};
@@ -35,7 +36,12 @@ impl VerifyArgs {
 /// Opens a bundle file and believes it by the keys.
 pub(super) fn open(bundle: &Path, keys: &Path) -> Result<VerifiedBundle, Failure> {
     let ring = keys::load(keys)?;
-    Ok(open_file(bundle)?.verify(&ring)?)
+    Ok(open_file(bundle)?.verify(ring, today())?)
+}
+
+/// Returns the day by this machine's clock.
+pub(super) fn today() -> Day {
+    Day::of(Disk.now())
 }
 
 /// Opens a bundle file, without believing it.
@@ -70,6 +76,9 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
         }
     }
     let signers: Vec<String> = bundle.verified().signers().iter().map(ToString::to_string).collect();
+    for note in bundle.verified().notes() {
+        console.say(format!("  note: {note}"));
+    }
     console.result(format!(
         "{} revision {}: good. Signed by {}. {} members have the digests of the manifest; {decoded} of {} deltas decoded.",
         manifest.id,
@@ -87,6 +96,8 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
             "id": manifest.id,
             "revision": manifest.revision,
             "signers": signers,
+            "key_ring": bundle.verified().trust().ring().edition(),
+            "notes": bundle.verified().notes(),
             "manifest_sha256": bundle.verified().digest(),
             "members": manifest.members.len(),
             "deltas": manifest.deltas.len(),

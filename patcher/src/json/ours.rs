@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::value::words_json;
-use super::{FromJson, Json, JsonError, ToJson};
+use super::{FromJson, Json, JsonError, ToJson, words_json};
 use crate::bundle::keyring::KeyId;
 use crate::bundle::manifest::Verb;
 use crate::bundle::product::Moment;
+use crate::day::Day;
 use crate::delta::Codec;
 use crate::digest::Digest;
 use crate::exit::ExitCode;
@@ -46,7 +46,7 @@ macro_rules! text_json {
     };
 }
 
-text_json!(Digest, RegistryAt, ServicesAt, Role, UpdateId, RegistryKey, TargetPath, FileVersion);
+text_json!(Day, Digest, RegistryAt, ServicesAt, Role, UpdateId, RegistryKey, TargetPath, FileVersion);
 text_to_json!(KeyId);
 
 words_json!(Codec { Bsdiff = "bsdiff", Exe = "exe" });

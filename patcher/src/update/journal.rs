@@ -338,7 +338,7 @@ impl Journal {
             return Err(JournalError::OtherFormat { found: begin.format });
         }
         if !self.may_follow(&record) {
-            let found = format!("{record:?}").chars().take(40).collect();
+            let found = record.to_json().to_string().chars().take(40).collect();
             return Err(JournalError::OutOfOrder { line, found });
         }
         self.records.push(record);

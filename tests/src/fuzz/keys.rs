@@ -1,11 +1,11 @@
 //! Keys, signatures, and the file that says how many are wanted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 
 use ct_codecs::{Base64, Encoder};
 use qfe_builder::sign::{SigningKey, is_locked};
-use qfe_patcher::bundle::keyring::{KeyRing, Signed, TrustError, claimed_signer};
+use qfe_patcher::bundle::keyring::{KeyRing, Signed, claimed_signer};
 
 use super::{Target, join, split};
 
@@ -22,12 +22,63 @@ pub(super) const KEY_RING: Target = Target {
     reads: "a public key and keyring.toml",
     run: key_ring,
     seeds: || {
-        let policies = ["threshold = 1\n", "\u{feff}# Two must sign.\r\n\r\n\tthreshold =  2 # two\r\n", ""];
+        let policies =
+            ["threshold = 1\n", "\u{feff}# Two must sign.\r\n\r\n\tthreshold =  2 # two\r\n", "", RING];
         policies.map(|policy| join(PUBLIC.as_bytes(), policy.as_bytes())).into()
     },
-    words: &[b"untrusted comment: ", b"threshold", b" = ", b"#", b"\xef\xbb\xbf", b"RW", b"\r\n", b"=="],
+    words: &[
+        b"untrusted comment: ",
+        b"threshold",
+        b" = ",
+        b"#",
+        b"\xef\xbb\xbf",
+        b"RW",
+        b"\r\n",
+        b"==",
+        b"name = \"",
+        b"version = ",
+        b"issued = \"2026-01-31\"",
+        b"expires = \"2027-01-31\"",
+        b"expiry = \"refuse\"",
+        b"[[key]]\n",
+        b"key = \"",
+        b"from = \"2026-01-01\"",
+        b"until = \"2028-01-01\"",
+        b"revoked = \"lost\"",
+        b"[[product]]\n",
+        b"keys = [\"Ann\"]",
+        b"[[floor]]\n",
+        b"update = \"Q1\"",
+        b"revision = 2",
+    ],
     largest: 4096,
 };
+
+/// A key ring with all there is; its keys are those of `PUBLIC` and `OTHER`.
+const RING: &str = r#"
+name = "Ring"
+version = 3
+threshold = 1
+issued = "2026-01-31"
+expires = "2027-01-31"
+expiry = "refuse"
+[[key]]
+name = "Ann"
+key = "RWR1TxQwjkV0Ph6ucK9sSVSSX21RG/UsLyvz6ZCVHkPn41dDy9ua4Twc"
+from = "2026-01-01"
+until = "2028-01-01"
+[[key]]
+name = "Bob"
+key = "RWT5HGurL+/L+0crH1Hy28RxKthJ7S4cu1pcw0WRVQeRBtF62XvZKshc"
+revoked = "lost"
+[[product]]
+name = "p"
+threshold = 1
+keys = ["Ann"]
+[[floor]]
+update = "Q1"
+revision = 2
+"#;
 
 /// The reader of signatures.
 pub(super) const SIGNATURE: Target = Target {
@@ -57,6 +108,15 @@ fn key_ring(input: &[u8]) {
         for keys in [&[("key", key)][..], &[("key", key), ("other", OTHER)]] {
             drop(KeyRing::new(keys.iter().copied(), policy));
         }
+        let Ok(ring) = KeyRing::new([], policy) else { continue };
+        let counting = ring.keys().iter().filter(|key| key.revoked.is_none()).count();
+        assert!(
+            ring.rules().iter().all(|rule| (1..=counting).contains(&rule.threshold)),
+            "a threshold that means nothing or cannot be met"
+        );
+        assert!(ring.edition().is_none_or(|edition| edition.version > 0 && ring.issued().is_some()));
+        let names: BTreeSet<String> = ring.keys().iter().map(|key| key.name.to_ascii_lowercase()).collect();
+        assert_eq!(names.len(), ring.keys().len(), "two keys of one name");
     }
 }
 
@@ -68,8 +128,8 @@ fn signature(input: &[u8]) {
         bytes: TEXT.to_vec(),
         signatures: BTreeMap::from([("signature".to_owned(), text.to_owned())]),
     };
-    if let Ok(verified) = ring.verify(&signed, |_| Ok::<_, TrustError>(())) {
-        assert!(verified.signers().iter().eq(claimed.iter()), "who signed is who was claimed");
+    if let Ok(signers) = ring.check(&signed) {
+        assert!(signers.iter().eq(claimed.iter()), "who signed is who was claimed");
     }
 }
 
@@ -107,6 +167,12 @@ fn secret(algorithms: [u8; 6]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_seed_is_a_ring() {
+        let ring = KeyRing::new([], Some(RING)).unwrap();
+        assert_eq!((ring.keys().len(), ring.rules().len(), ring.floors().len()), (2, 2, 1));
+    }
 
     #[test]
     fn the_key_without_a_password_opens() {

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use qfe_patcher::bundle::Bundle;
 use qfe_patcher::bundle::keyring::KeyRing;
+use qfe_patcher::day::Day;
 use qfe_patcher::exit::ExitCode;
 use qfe_tests::args;
 use qfe_tests::programs::patcher;
@@ -164,8 +165,9 @@ fn a_member_that_is_there_twice_is_refused() {
 fn every_changed_byte_and_every_truncation_of_a_small_bundle_is_refused_or_harmless() {
     let key = fs::read_to_string(workshop().public_key()).unwrap();
     let ring = KeyRing::new([("vendor.pub", key.as_str())], None).unwrap();
+    let today = Day::of(std::time::SystemTime::now());
     let contents = |bytes: Vec<u8>| {
-        let mut bundle = Bundle::open(Cursor::new(bytes)).ok()?.verify(&ring).ok()?;
+        let mut bundle = Bundle::open(Cursor::new(bytes)).ok()?.verify(ring.clone(), today).ok()?;
         let names: Vec<_> = bundle.manifest().members.iter().map(|member| member.name.clone()).collect();
         let members = names.iter().map(|name| bundle.read(name).ok()).collect::<Option<Vec<_>>>()?;
         Some((bundle.verified().digest(), members))

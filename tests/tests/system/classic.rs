@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use qfe_patcher::bundle::Bundle;
 use qfe_patcher::bundle::keyring::KeyRing;
+use qfe_patcher::day::Day;
 use qfe_patcher::exit::ExitCode;
 use qfe_tests::args;
 use qfe_tests::programs::{Run, patcher, program, tool};
@@ -108,7 +109,8 @@ fn members(bundle: &Path) -> Vec<(String, Vec<u8>)> {
     let key = fs::read_to_string(workshop().public_key()).unwrap();
     let ring = KeyRing::new([("vendor.pub", key.as_str())], None).unwrap();
     let file = BufReader::new(fs::File::open(bundle).unwrap());
-    let mut bundle = Bundle::open(file).unwrap().verify(&ring).unwrap();
+    let mut bundle =
+        Bundle::open(file).unwrap().verify(ring.clone(), Day::of(std::time::SystemTime::now())).unwrap();
     let names: Vec<_> = bundle.manifest().members.iter().map(|member| member.name.clone()).collect();
     names.iter().map(|name| (name.to_string(), bundle.read(name).unwrap())).collect()
 }

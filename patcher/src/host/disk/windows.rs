@@ -161,7 +161,8 @@ fn users_below(folder: &Path) -> io::Result<Vec<String>> {
 
 /// Tells whether a file lies below a folder, ignoring case; both may be written in several ways.
 fn lies_below(file: &Path, folder: &Path) -> bool {
-    let fold = |path: &Path| PathBuf::from(path.to_string_lossy().to_lowercase());
+    // Other letters than ASCII's are spelled alike: the folder is known by the disk's own spelling, and so is the file below.
+    let fold = |path: &Path| PathBuf::from(path.to_string_lossy().to_ascii_lowercase());
     // Only what lies on the same drive is worth the look.
     fold(file).starts_with(fold(folder))
         || fs::canonicalize(file).is_ok_and(|file| fold(&file).starts_with(fold(folder)))
