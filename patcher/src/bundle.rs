@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use container::{Container, ContainerError, ContainerKind, Source};
-use keyring::{KeyRing, Signed, TrustError, Verified};
+use keyring::{Chain, ChainError, KeyRing, MAX_RING, RING_FOLDER, Signed, TrustError, Verified};
 use manifest::{FileEntry, MANIFEST_NAME, MAX_MANIFEST, Manifest, ManifestError, MemberEntry};
 
 use crate::day::Day;
@@ -35,6 +35,9 @@ pub enum BundleError {
     /// The container cannot be read.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// The key rings that it carries are not followed.
+    #[error("the bundle's key rings are refused")]
+    Chain(#[from] ChainError),
     /// The manifest is not believed, or refused.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -107,10 +110,11 @@ impl From<TrustError> for BundleError {
 pub struct Bundle {
     container: Container,
     signed: Signed,
+    chain: Chain,
 }
 
 impl Bundle {
-    /// Opens a container and reads the manifest's bytes, the signatures.
+    /// Opens a container and reads the manifest's bytes, the signatures and the key rings.
     pub fn open(source: impl Source + 'static) -> Result<Self, BundleError> {
         let mut container = Container::open(source)?;
         let names: Vec<TargetPath> =
@@ -127,8 +131,15 @@ impl Bundle {
             let text = text.map_err(|_| BundleError::SignatureText { name: name.clone() })?;
             signatures.insert(name.to_string(), text);
         }
+        let mut chain = Chain::default();
+        let names: Vec<TargetPath> =
+            container.members().filter(|name| name.as_str().starts_with(RING_FOLDER)).cloned().collect();
+        for name in names {
+            let bytes = container.read_early(&name, MAX_RING)?;
+            chain.add(name.as_str().strip_prefix(RING_FOLDER).unwrap_or_default(), bytes)?;
+        }
         let bytes = container.read_early(&manifest_name()?, MAX_MANIFEST)?;
-        Ok(Self { container, signed: Signed { bytes, signatures } })
+        Ok(Self { container, signed: Signed { bytes, signatures }, chain })
     }
 
     /// Returns the kind of container.
@@ -139,6 +150,11 @@ impl Bundle {
     /// Returns the manifest's bytes and the signatures, unbelieved.
     pub fn signed(&self) -> &Signed {
         &self.signed
+    }
+
+    /// Returns the key rings that it carries, unbelieved.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
     }
 
     /// Returns the digest of the manifest, by which runs remember their bundle.
@@ -157,14 +173,16 @@ impl Bundle {
     }
 
     /// Believes the manifest if enough keys signed it, by the day that the clock says, and holds the members' names against
-    /// it.
+    /// it. The keys are those of the newest ring to which the bundle's own lead from this one.
     pub fn verify(self, ring: KeyRing, clock: Day) -> Result<VerifiedBundle, BundleError> {
+        let ring = ring.follow(&self.chain)?;
         let manifest = ring.verify(&self.signed, clock, Manifest::parse, |manifest| &manifest.product)?;
         let listed: BTreeSet<&TargetPath> =
             manifest.value().members.iter().map(|member| &member.name).collect();
         for name in self.container.members() {
             let known = name.as_str() == MANIFEST_NAME
                 || self.signed.signatures.contains_key(name.as_str())
+                || name.as_str().starts_with(RING_FOLDER)
                 || listed.contains(name);
             if !known {
                 return Err(BundleError::Unlisted { name: name.clone() });

@@ -23,9 +23,11 @@ use crate::json::object_json;
 use crate::name::UpdateId;
 use document::{Document, FloorEntry, KeyEntry};
 
+mod chain;
 mod document;
 mod toml;
 
+pub use chain::{Chain, ChainError, Link, MAX_RINGS, RING_FOLDER, part_of_chain};
 pub use document::{Expiry, Floor, RING_FILE, Rule};
 
 /// Largest `keyring.toml` that is read: what is in it is bounded by that.
@@ -225,9 +227,9 @@ impl Trust {
         &self.ring
     }
 
-    /// Returns the day by the clock.
-    pub fn clock(&self) -> Day {
-        self.clock
+    /// Returns the latest day that is known without any record: the clock's, or that on which the ring was issued.
+    pub fn day(&self) -> Day {
+        self.ring.issued.map_or(self.clock, |issued| issued.max(self.clock))
     }
 
     /// Judges again, knowing of a day that has been, and of what.
@@ -311,6 +313,10 @@ pub struct KeyRing {
     /// The ring's own rule, then those of products.
     rules: Vec<Rule>,
     floors: Vec<Floor>,
+    /// The ring from which it was reached, if it was.
+    first: Option<Edition>,
+    /// The version that is missing in a chain, and its newest.
+    gap: Option<(u32, u32)>,
 }
 
 impl KeyRing {
@@ -345,6 +351,8 @@ impl KeyRing {
             keys: Vec::new(),
             rules: document.rules,
             floors: document.floors.into_iter().filter_map(floor).collect(),
+            first: None,
+            gap: None,
         };
         for (file, text) in files {
             let line = text.lines().nth(1).unwrap_or_default();
@@ -486,6 +494,18 @@ impl KeyRing {
     fn judge(&self, signers: &Signers, product: &str, when: Option<&When>) -> Result<Judgement, TrustError> {
         let mut notes = Vec::new();
         let mut passed_over = Vec::new();
+        if let (Some(first), Some(edition)) = (&self.first, &self.edition) {
+            notes.push(format!(
+                "key ring version {} is trusted by version {}: `qfe-patcher keys --update` keeps it",
+                edition.version, first.version
+            ));
+        }
+        if let Some((missing, newest)) = self.gap {
+            let gap =
+                format!("key ring version {newest}, which does not follow: version {missing} is missing");
+            notes.push(format!("not used is {gap}"));
+            passed_over.push(gap);
+        }
         let today = when.map(|when| self.latest_day(when, &mut notes));
         if let (Some(today), Some(expires)) = (today, self.expires)
             && today > expires

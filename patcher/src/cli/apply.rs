@@ -112,6 +112,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         registry: reach.registry_control(),
         com_servers: reach.com_control(),
         proof: proof(args, &manifest)?,
+        trust: Some(bundle.verified().trust().clone()),
     };
 
     let target = TargetRoot::open(&Disk, target_path)?;
@@ -179,6 +180,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         "dry_run": args.dry_run,
         "assumed_build": args.assume_build,
         "signers": bundle.verified().signers(),
+        "key_ring": bundle.verified().trust().ring().edition(),
         "recovered": Json::list(recovered.iter().map(recovered_json)),
         "files": Json::list(plan.steps.iter().map(step_json)),
         "services": Json::list(plan.found_services.iter().map(service_json)),

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::bundle::BundleError;
 use crate::bundle::container::ContainerError;
-use crate::bundle::keyring::{KeyRingError, TrustError};
+use crate::bundle::keyring::{ChainError, KeyRingError, TrustError};
 use crate::bundle::manifest::ManifestError;
 use crate::exit::ExitCode;
 use crate::host::{HostError, Trouble};
@@ -35,7 +35,8 @@ fn of_trouble(error: &HostError) -> ExitCode {
 fn of_bundle(error: &BundleError) -> ExitCode {
     match error {
         BundleError::Container(ContainerError::Read(_)) => ExitCode::BundleUnreadable,
-        BundleError::Manifest(ManifestError::Trust(_)) => ExitCode::Untrusted,
+        BundleError::Chain(ChainError::Name { .. } | ChainError::TooMany { .. }) => ExitCode::BundleMalformed,
+        BundleError::Chain(_) | BundleError::Manifest(ManifestError::Trust(_)) => ExitCode::Untrusted,
         BundleError::Manifest(ManifestError::OtherFormat { .. } | ManifestError::UnknownWord { .. }) => {
             ExitCode::NewerPatcher
         }
@@ -201,6 +202,15 @@ impl From<KeyRingError> for Failure {
     }
 }
 
+impl From<ChainError> for Failure {
+    fn from(error: ChainError) -> Self {
+        Self::new(ExitCode::Untrusted, error).hint(
+            "the folder `keyring` beside the key ring holds later versions and their signatures: copy it again from its \
+             source, or remove it",
+        )
+    }
+}
+
 impl From<ApplyError> for Failure {
     fn from(error: ApplyError) -> Self {
         let code = match &error {
@@ -240,7 +250,7 @@ impl From<Vec<Finding>> for Failure {
     fn from(findings: Vec<Finding>) -> Self {
         let code = match findings.iter().map(|finding| finding.kind).min() {
             Some(FindingKind::WrongPlatform) => ExitCode::WrongPlatform,
-            Some(FindingKind::Downgrade) => ExitCode::Untrusted,
+            Some(FindingKind::Untrusted | FindingKind::Downgrade) => ExitCode::Untrusted,
             Some(FindingKind::WrongTarget | FindingKind::Order | FindingKind::UnknownOldFile) | None => {
                 ExitCode::WrongTarget
             }

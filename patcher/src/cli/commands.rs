@@ -48,8 +48,8 @@ pub(super) static PROGRAM: Program = Program {
                  are kept in the target's folder `$NtUninstall...$`.",
             ],
             json: "command, outcome (\"changed\", \"already-current\", \"awaits-restart\", or of a dry run \"would-change\"), \
-                   code, id, revision, product, target, role, platform, dry_run, assumed_build, signers, recovered (each: id, \
-                   run, found, did), files (each: path, decision, found_version, found_sha256, wanted_version), services \
+                   code, id, revision, product, target, role, platform, dry_run, assumed_build, signers, key_ring (name, version; null if \
+                   it has none), recovered (each: id, run, found, did), files (each: path, decision, found_version, found_sha256, wanted_version), services \
                    (each: service, was, start, dependents), registry, notes, before, after. A refusal or failure, of any \
                    command: command, outcome (\"refused\" or \"failed\"), code, error, causes, findings (each: kind, subject, \
                    found, wanted, remedy), hints.",

@@ -4,11 +4,36 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
-use crate::bundle::keyring::{KeyRing, MAX_RING, RING_FILE};
+use crate::bundle::keyring::{Chain, KeyRing, MAX_RING, RING_FILE, RING_FOLDER, part_of_chain};
 use crate::exit::ExitCode;
 
-/// Loads `--keys`: a minisign public key file, a `keyring.toml`, or a folder with `*.pub` files or `keyring.toml`.
+/// Loads `--keys` with the later versions of the ring that stand beside it.
 pub fn load(path: &Path) -> Result<KeyRing, Failure> {
+    Ok(load_first(path)?.follow(&load_chain(path)?)?)
+}
+
+/// Loads the later versions that stand beside a ring, in the folder `keyring`; other files there are left alone.
+pub fn load_chain(path: &Path) -> Result<Chain, Failure> {
+    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+    let folder = folder.join(RING_FOLDER.trim_end_matches('/'));
+    let mut chain = Chain::default();
+    // Beside a public key alone, whatever else is in its folder has nothing to do with it.
+    if !folder.is_dir() || !(path.is_dir() || has_ending(path, "toml")) {
+        return Ok(chain);
+    }
+    for entry in fs::read_dir(&folder).map_err(|error| unreadable(&folder, error))? {
+        let file = entry.map_err(|error| unreadable(&folder, error))?.path();
+        let name =
+            file.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        if part_of_chain(&name).is_some() {
+            chain.add(&name, read(&file)?.into_bytes())?;
+        }
+    }
+    Ok(chain)
+}
+
+/// Loads a minisign public key file, a `keyring.toml`, or a folder with `*.pub` files or `keyring.toml`.
+pub fn load_first(path: &Path) -> Result<KeyRing, Failure> {
     let mut files: Vec<PathBuf> = Vec::new();
     let mut ring = None;
     if path.is_dir() {

@@ -152,6 +152,8 @@ impl Apply<'_> {
             before: self.plan.before.clone(),
             after: self.plan.after.clone(),
             bundle: self.source.to_str().map(PathBuf::from),
+            ring: verified.trust().ring().edition().cloned(),
+            seen: Some(verified.trust().day()),
             steps: self.plan.changes().map(record).collect(),
         })
     }
@@ -246,6 +248,8 @@ impl SetValues<'_> {
             before: Vec::new(),
             after: Vec::new(),
             bundle: None,
+            ring: None,
+            seen: None,
             steps: Vec::new(),
         })
     }

@@ -31,6 +31,8 @@
 use std::path::PathBuf;
 
 use super::apply::Backends;
+use crate::bundle::keyring::Edition;
+use crate::day::Day;
 use crate::digest::Digest;
 use crate::host::{RegistryAt, ServiceStart, ServiceState, ServicesAt};
 use crate::json::{FromJson, Json, ToJson, object_json, tagged_json};
@@ -156,6 +158,10 @@ pub struct Begin {
     pub after: Vec<String>,
     /// The bundle that it was made from; none: from none, or its path is no Unicode text.
     pub bundle: Option<PathBuf>,
+    /// The key ring by which the bundle was believed; none: it had no version.
+    pub ring: Option<Edition>,
+    /// The latest day that was known; none: no bundle was believed.
+    pub seen: Option<Day>,
     /// The files, in the order in which they are replaced.
     pub steps: Vec<StepRecord>,
 }
@@ -183,6 +189,8 @@ object_json!(Begin {
     before or default,
     after or default,
     bundle or default,
+    ring or default,
+    seen or default,
     steps,
 });
 
@@ -533,6 +541,8 @@ mod tests {
             before: Vec::new(),
             after: Vec::new(),
             bundle: None,
+            ring: None,
+            seen: None,
             services: vec![
                 service("ONE", ServiceState::Running),
                 service("TWO", ServiceState::Stopped),

@@ -10,6 +10,7 @@ mod decide;
 mod file;
 mod finding;
 mod gate;
+mod trust;
 
 pub use decide::decide;
 pub(super) use decide::users_among;
@@ -20,6 +21,7 @@ pub(super) use gate::{Conditions, judge};
 use super::facts::Present;
 use super::journal::ServiceRecord;
 use super::order::Proof;
+use crate::bundle::keyring::Trust;
 use crate::bundle::manifest::FileEntry;
 use crate::bundle::product::{RegistrationValue, ServiceEntry};
 use crate::name::{Role, UpdateId};
@@ -47,6 +49,8 @@ pub struct Request {
     pub com_servers: Control,
     /// Where the proof is that roles which come first were updated.
     pub proof: Proof,
+    /// By what the bundle is believed; none: the run only looks.
+    pub trust: Option<Trust>,
 }
 
 impl Request {
@@ -61,6 +65,7 @@ impl Request {
             registry: Control::None,
             com_servers: Control::None,
             proof: Proof::Nowhere,
+            trust: None,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! apply takes a site server's receipt as proof of the order of updates.
 
 use super::journal::{Begin, StepRecord};
+use crate::bundle::keyring::Edition;
+use crate::day::Day;
 use crate::digest::Digest;
 use crate::json::object_json;
 use crate::name::{Role, UpdateId};
@@ -39,6 +41,10 @@ pub struct Receipt {
     pub signers: Vec<String>,
     /// The build, if the user stated it.
     pub assumed_build: Option<u16>,
+    /// The key ring by which the bundle was believed; none: it had no version.
+    pub ring: Option<Edition>,
+    /// The latest day that was known.
+    pub seen: Option<Day>,
     /// The files, old and new.
     pub files: Vec<StepRecord>,
 }
@@ -55,6 +61,8 @@ object_json!(Receipt {
     manifest_sha256,
     signers,
     assumed_build,
+    ring or default,
+    seen or default,
     files
 });
 
@@ -73,6 +81,8 @@ impl Receipt {
             manifest_sha256: begin.manifest,
             signers: begin.signers.clone(),
             assumed_build: begin.assumed_build,
+            ring: begin.ring.clone(),
+            seen: begin.seen,
             files,
         }
     }

@@ -126,6 +126,7 @@ pub fn run_apply(machine: &Memory, update: &Tiny) -> Result<Applied, ApplyError>
         registry: Control::Change,
         com_servers: Control::Change,
         proof: Proof::Nowhere,
+        trust: Some(bundle.verified().trust().clone()),
     };
     let facts = facts::gather(machine, target, bundle.manifest(), &request).expect("looking does not fail");
     let plan = decide(bundle.manifest(), &facts, &request).expect("the update fits");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::file::{decide_file, wrong_machine};
-use super::{Control, Decision, Finding, FindingKind, Plan, Request, Services, Step, gate};
+use super::{Control, Decision, Finding, FindingKind, Plan, Request, Services, Step, gate, trust};
 use crate::bundle::manifest::Manifest;
 use crate::bundle::product::{Moment, RoleEntry, ServiceEntry};
 use crate::host::{ServiceStart, ServiceState};
@@ -23,7 +23,9 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
     let Some(role) = manifest.role(&request.role) else {
         return Err(vec![unknown_role(manifest, &request.role)]);
     };
-    let mut findings = target_findings(role, facts);
+    let mut trust_notes = Vec::new();
+    let mut findings = trust::findings(facts, request, &mut trust_notes);
+    findings.extend(target_findings(role, facts));
     findings.extend(order_findings(manifest, facts));
     findings.extend(proof_finding(manifest, role, facts));
     let steps = match choose_platform(manifest, facts, request) {
@@ -56,6 +58,7 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
     };
     let mut notes = notes(manifest, facts, &steps);
     notes.extend(verdict.notes);
+    notes.extend(trust_notes);
     let (before, mut after) = if changes {
         manual_steps(manifest, role, request, registers, &steps)
     } else {

@@ -5,6 +5,8 @@ use std::fmt;
 /// What kind of thing forbids a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FindingKind {
+    /// The key ring, or a signature, is not believed any more.
+    Untrusted,
     /// The target is of another platform than the files.
     WrongPlatform,
     /// A newer revision of the update is installed.
@@ -29,6 +31,7 @@ impl FindingKind {
     /// Returns the word for it in results.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Untrusted => "untrusted",
             Self::WrongPlatform => "wrong-platform",
             Self::Downgrade => "downgrade",
             Self::WrongTarget => "wrong-target",

@@ -64,6 +64,7 @@ fn request() -> Request {
         registry: Control::None,
         com_servers: Control::None,
         proof: Proof::Nowhere,
+        trust: None,
     }
 }
 

@@ -1,0 +1,71 @@
+//! What the records of a target know of key rings and days, against those of this run.
+
+use super::{Finding, FindingKind, Request};
+use crate::bundle::keyring::Edition;
+use crate::day::Day;
+use crate::update::facts::Facts;
+use crate::update::journal::Begin;
+use crate::update::state::Run;
+
+/// What the records of a target remember, whatever became of their runs.
+#[derive(Default)]
+struct Memory<'f> {
+    /// The latest day, and the run that was then.
+    day: Option<(Day, &'f Begin)>,
+    /// The newest ring: of the same name as that of this run, where that has one, else of any; and the run it believed.
+    ring: Option<(&'f Edition, &'f Begin)>,
+}
+
+impl<'f> Memory<'f> {
+    fn of(facts: &'f Facts, own: Option<&Edition>) -> Self {
+        let mut memory = Self::default();
+        for begin in facts.states.iter().flat_map(|state| &state.runs).filter_map(Run::begin) {
+            for day in [begin.seen, Day::of_text(&begin.at)].into_iter().flatten() {
+                if memory.day.is_none_or(|(latest, _)| day > latest) {
+                    memory.day = Some((day, begin));
+                }
+            }
+            if let Some(ring) = &begin.ring
+                && own.is_none_or(|own| own.name == ring.name)
+                && memory.ring.is_none_or(|(newest, _)| ring.version > newest.version)
+            {
+                memory.ring = Some((ring, begin));
+            }
+        }
+        memory
+    }
+}
+
+/// Refuses a ring older than one by which the target was updated, and what is believed no more on the latest day that its
+/// records know; else adds what the user should know.
+pub(super) fn findings(facts: &Facts, request: &Request, notes: &mut Vec<String>) -> Vec<Finding> {
+    let Some(trust) = &request.trust else { return Vec::new() };
+    let own = trust.ring().edition();
+    let memory = Memory::of(facts, own);
+    let mut findings = Vec::new();
+    let newer = memory.ring.filter(|(ring, _)| own.is_none_or(|own| own.version < ring.version));
+    if let Some((ring, begin)) = newer {
+        findings.push(Finding {
+            kind: FindingKind::Untrusted,
+            subject: "key ring".to_owned(),
+            found: own.map_or_else(|| "keys without name and version".to_owned(), Edition::to_string),
+            wanted: format!("{ring}, by which {} was applied to this target, or a later one", begin.id),
+            remedy: "name that ring by --keys, or use a bundle that carries the versions up to it; keys that have nothing \
+                     to do with it need a keyring.toml with a name and version of their own"
+                .to_owned(),
+        });
+    }
+    let seen =
+        memory.day.map(|(day, begin)| (day, format!("a run of {} was recorded in the target", begin.id)));
+    match trust.judge(seen) {
+        Ok(judgement) => notes.extend(judgement.notes),
+        Err(error) => findings.push(Finding {
+            kind: FindingKind::Untrusted,
+            subject: "signatures, on the latest day that the target's records know".to_owned(),
+            found: error.to_string(),
+            wanted: "a key ring, and enough keys, that are valid then".to_owned(),
+            remedy: "ask the vendor for a later key ring, or for a bundle that carries one".to_owned(),
+        }),
+    }
+    findings
+}
