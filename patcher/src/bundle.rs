@@ -5,11 +5,13 @@
 //! digest in memory, and the same bytes are used: nothing is read twice from the disk or share.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use container::{Container, ContainerError, ContainerKind, Source};
 use keyring::{Chain, ChainError, KeyRing, MAX_RING, RING_FOLDER, Signed, TrustError, Verified};
 use manifest::{FileEntry, MANIFEST_NAME, MAX_MANIFEST, Manifest, ManifestError, MemberEntry};
 
+use crate::chain::debug_as_shown;
 use crate::day::Day;
 use crate::delta::DeltaError;
 use crate::digest::Digest;
@@ -30,7 +32,7 @@ const MAX_SIGNATURE: u64 = 4096;
 const MAX_SIGNATURES: usize = 64;
 
 /// Why a bundle is refused.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum BundleError {
     /// The container cannot be read.
     #[error(transparent)]
@@ -98,6 +100,8 @@ pub enum BundleError {
         old: String,
     },
 }
+
+debug_as_shown!(BundleError);
 
 impl From<TrustError> for BundleError {
     fn from(error: TrustError) -> Self {
@@ -218,7 +222,7 @@ pub enum Made {
 
 impl VerifiedBundle {
     /// Returns the manifest.
-    pub fn manifest(&self) -> &Manifest {
+    pub fn manifest(&self) -> &Rc<Manifest> {
         self.manifest.value()
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
+use crate::chain::debug_as_shown;
 use crate::timestamp::utc;
 
 /// A day of the calendar in UTC, written `2000-01-28` (ISO 8601).
@@ -13,11 +14,13 @@ use crate::timestamp::utc;
 pub struct Day(u32);
 
 /// A text that is no day.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is no day: one such as 2000-01-28 is wanted")]
 pub struct InvalidDay {
     found: String,
 }
+
+debug_as_shown!(InvalidDay);
 
 impl Day {
     /// Returns the day of a time; the first of all where that has no year of four digits.

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::chain::debug_as_shown;
+
 mod bsdiff;
 
 /// A codec of deltas. The name is what manifests and file names carry; it is never given a second meaning.
@@ -18,7 +20,7 @@ pub enum Codec {
 }
 
 /// Why a delta cannot be decoded.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum DeltaError {
     /// The first bytes name no codec of this program.
     #[error("the first bytes are those of no known codec (bsdiff starts with BSDIFF40, exe with Q)")]
@@ -65,6 +67,8 @@ pub enum DeltaError {
     #[error(transparent)]
     Exe(#[from] qfe_delta::DeltaError),
 }
+
+debug_as_shown!(DeltaError);
 
 impl Codec {
     /// Every codec, oldest first.

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::chain::debug_as_shown;
+
 /// A SHA-256 digest (FIPS 180-4): 32 bytes, written as 64 lower-case hexadecimal digits.
 ///
 /// There is no default: a digest that exists was computed from bytes or read from a signed text.
@@ -12,11 +14,13 @@ use sha2::{Digest as _, Sha256};
 pub struct Digest([u8; 32]);
 
 /// A text that is no digest.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is no SHA-256 digest: 64 hexadecimal digits are wanted")]
 pub struct InvalidDigest {
     found: String,
 }
+
+debug_as_shown!(InvalidDigest);
 
 impl Digest {
     /// Computes the digest of `bytes`.

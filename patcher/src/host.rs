@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::chain::debug_as_shown;
 use crate::registry::{RegistryKey, RegistryValue};
 
 mod backend;
@@ -116,7 +117,7 @@ pub enum ForeignLock {
 }
 
 /// An effect or a look that failed, with its path.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum HostError {
     /// The system refused.
     #[error("cannot {action} {}", path.display())]
@@ -183,6 +184,8 @@ pub enum HostError {
         holder: String,
     },
 }
+
+debug_as_shown!(HostError);
 
 /// What a refusal of the system comes to for the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 //! Sources: Microsoft PE/COFF specification ("COFF File Header", "Optional Header", "The .rsrc Section"),
 //! and the documentation of `VS_VERSIONINFO` and `VS_FIXEDFILEINFO`.
 
+use crate::chain::debug_as_shown;
 use crate::platform::Machine;
 use crate::version::FileVersion;
 
@@ -22,7 +23,7 @@ pub struct Image {
 }
 
 /// Why bytes are no PE image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnImage {
     /// No `MZ` at the start.
     #[error("no MZ signature")]
@@ -34,6 +35,8 @@ pub enum NotAnImage {
     #[error("cut off inside its headers")]
     Truncated,
 }
+
+debug_as_shown!(NotAnImage);
 
 impl Image {
     /// Reads the headers and the version resource of `bytes`.

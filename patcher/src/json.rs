@@ -9,6 +9,8 @@
 
 use std::fmt;
 
+use crate::chain::debug_as_shown;
+
 mod ours;
 mod parse;
 mod value;
@@ -38,12 +40,14 @@ pub enum Json {
 }
 
 /// What is wrong with a text, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub struct JsonError {
     /// The byte of the text, or the keys that lead there; empty: the whole.
     place: String,
     what: String,
 }
+
+debug_as_shown!(JsonError);
 
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::chain::debug_as_shown;
+
 /// The number of an update, such as `Q252717`: 1 to 32 ASCII letters, digits, `-` and `_`.
 ///
 /// Case is kept and has no meaning: `q252717` is the same update.
@@ -16,13 +18,15 @@ pub struct UpdateId(String);
 pub struct Role(String);
 
 /// A text that cannot be such a name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is no {what}: {wanted} are wanted")]
 pub struct InvalidName {
     what: &'static str,
     found: String,
     wanted: &'static str,
 }
+
+debug_as_shown!(InvalidName);
 
 fn check(
     text: &str,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::chain::debug_as_shown;
+
 /// A platform of the product: a processor and the folder name that stands for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Platform {
@@ -13,11 +15,13 @@ pub enum Platform {
 }
 
 /// A text that names no platform.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is no platform: i386 or alpha is wanted")]
 pub struct InvalidPlatform {
     found: String,
 }
+
+debug_as_shown!(InvalidPlatform);
 
 impl Platform {
     /// Every platform, in the order in which they are shown.

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::chain::debug_as_shown;
 use crate::json::{FromJson, Json, JsonError, ToJson, object};
 
 mod bad_file;
@@ -44,11 +45,13 @@ pub const MULTI_SZ: u32 = 7;
 pub struct RegistryKey(Vec<String>);
 
 /// A text that is no such key.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is no registry key: HKLM\\ and names of 1 to {MAX_NAME} characters are wanted")]
 pub struct InvalidKey {
     found: String,
 }
+
+debug_as_shown!(InvalidKey);
 
 impl RegistryKey {
     /// Returns the names below the root, outermost first.

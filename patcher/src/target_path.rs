@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::chain::debug_as_shown;
+
 /// A relative path that names a file or folder inside a target or a bundle.
 ///
 /// Components are separated by `/`. Every component is printable ASCII that Windows and Linux read alike:
@@ -13,12 +15,14 @@ use std::str::FromStr;
 pub struct TargetPath(String);
 
 /// A path that could name something outside the folder, or two different things on two systems.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("path {path:?} is refused: {reason}")]
 pub struct UnsafePath {
     path: String,
     reason: &'static str,
 }
+
+debug_as_shown!(UnsafePath);
 
 /// Longest path in bytes: within Windows' 260 even below a long root.
 const MAX_LENGTH: usize = 180;

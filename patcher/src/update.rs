@@ -8,6 +8,7 @@
 use std::path::PathBuf;
 
 use crate::bundle::BundleError;
+use crate::chain::debug_as_shown;
 use crate::digest::Digest;
 use crate::host::HostError;
 use crate::name::UpdateId;
@@ -43,7 +44,7 @@ use target::TargetError;
 use undo::UndoError;
 
 /// Why something about an update failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum UpdateError {
     /// The system refused.
     #[error(transparent)]
@@ -130,6 +131,8 @@ pub enum UpdateError {
     #[error("files were changed by something else since: {}", .0.join("; "))]
     Foreign(Vec<String>),
 }
+
+debug_as_shown!(UpdateError);
 
 impl UpdateError {
     /// Tells whether another run at the target is the reason.

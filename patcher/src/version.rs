@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::chain::debug_as_shown;
+
 /// A version of four numbers, each 0 to 65,535, as `VS_FIXEDFILEINFO` holds it.
 ///
 /// Articles write it unevenly (`2.0.1380.1125`, `2.00.1380.1025`): leading zeros mean nothing, and
@@ -11,11 +13,13 @@ use std::str::FromStr;
 pub struct FileVersion(pub [u16; 4]);
 
 /// A text that is no file version.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is no file version: four numbers up to 65535 are wanted, such as 2.0.1380.1125")]
 pub struct InvalidVersion {
     found: String,
 }
+
+debug_as_shown!(InvalidVersion);
 
 impl FileVersion {
     /// Returns the third number, by which the product's build lines are told apart (1239, 1380 ...).

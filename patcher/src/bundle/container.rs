@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
+use crate::chain::debug_as_shown;
 use crate::target_path::{TargetPath, UnsafePath};
 
 mod cab;
@@ -43,7 +44,7 @@ impl fmt::Display for ContainerKind {
 }
 
 /// Why a container cannot be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum ContainerError {
     /// Reading the file failed.
     #[error("the bundle cannot be read")]
@@ -123,6 +124,8 @@ pub enum ContainerError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
+
+debug_as_shown!(ContainerError);
 
 /// An opened container.
 pub struct Container {

@@ -13,10 +13,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 
 use ct_codecs::{Base64, Decoder};
 use minisign_verify::PublicKey;
 
+use crate::chain::debug_as_shown;
 use crate::day::Day;
 use crate::digest::Digest;
 use crate::json::object_json;
@@ -63,7 +65,7 @@ impl fmt::Debug for KeyId {
 }
 
 /// Why a key ring cannot be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRingError {
     /// The text is no minisign public key.
     #[error("{name}: is no minisign public key ({reason})")]
@@ -109,8 +111,10 @@ pub enum KeyRingError {
     },
 }
 
+debug_as_shown!(KeyRingError);
+
 /// Why a signed text is not believed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
     /// A signature file is not in minisign's format.
     #[error("signature {name} is not in minisign's format ({reason})")]
@@ -155,6 +159,8 @@ pub enum TrustError {
     },
 }
 
+debug_as_shown!(TrustError);
+
 fn count(keys: usize) -> String {
     match keys {
         0 => "no key".to_owned(),
@@ -177,17 +183,17 @@ pub struct Signed {
 }
 
 /// A value parsed from bytes that enough keys signed. Made by [`KeyRing::verify`] alone.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Verified<T> {
-    value: T,
+    value: Rc<T>,
     digest: Digest,
-    trust: Trust,
+    trust: Rc<Trust>,
     judgement: Judgement,
 }
 
 impl<T> Verified<T> {
     /// Returns the value.
-    pub fn value(&self) -> &T {
+    pub fn value(&self) -> &Rc<T> {
         &self.value
     }
 
@@ -207,13 +213,13 @@ impl<T> Verified<T> {
     }
 
     /// Returns by what it is believed.
-    pub fn trust(&self) -> &Trust {
+    pub fn trust(&self) -> &Rc<Trust> {
         &self.trust
     }
 }
 
 /// By what a manifest is believed: enough to judge it again where more is known of the day.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Trust {
     ring: KeyRing,
     signers: Signers,
@@ -465,7 +471,8 @@ impl KeyRing {
         let value = parse(&signed.bytes)?;
         product(&value).clone_into(&mut trust.product);
         let judgement = trust.judge(None)?;
-        Ok(Verified { value, digest: Digest::of(&signed.bytes), trust, judgement })
+        let digest = Digest::of(&signed.bytes);
+        Ok(Verified { value: Rc::new(value), digest, trust: Rc::new(trust), judgement })
     }
 
     /// Tells which keys signed, if they are enough whatever the day is.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::keyring::TrustError;
 use super::product::{Gate, Level, ManualStep, Product, ReadySet, Registration, RoleEntry};
+use crate::chain::debug_as_shown;
 use crate::delta::Codec;
 use crate::digest::Digest;
 use crate::json::{FromJson, Json, JsonError, object_json};
@@ -194,7 +195,7 @@ pub struct MemberEntry {
 object_json!(MemberEntry { name, size, sha256 });
 
 /// Why a manifest is refused.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum ManifestError {
     /// Not enough keys signed it; nothing was parsed.
     #[error(transparent)]
@@ -220,6 +221,8 @@ pub enum ManifestError {
     #[error("the manifest contradicts itself: {0}")]
     Contradiction(String),
 }
+
+debug_as_shown!(ManifestError);
 
 impl Manifest {
     /// Parses and checks the bytes of `manifest.json`.

@@ -7,6 +7,7 @@ use super::console::Console;
 use super::failure::Failure;
 use super::line::Given;
 use crate::bundle::manifest::MAX_MEMBER;
+use crate::chain::debug_as_shown;
 use crate::delta::Codec;
 use crate::digest::Digest;
 use crate::exit::ExitCode;
@@ -57,9 +58,11 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
 }
 
 /// A delta that cannot be decoded, with its file.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("delta {patch} cannot be decoded")]
 struct DeltaFailure {
     patch: String,
     source: crate::delta::DeltaError,
 }
+
+debug_as_shown!(DeltaFailure);

@@ -7,7 +7,6 @@ use super::failure::Failure;
 use super::line::Given;
 use super::machine::bad_command;
 use super::{Done, verify};
-use crate::bundle::manifest::Manifest;
 use crate::bundle::product::{Product, ReadySet};
 use crate::exit::ExitCode;
 use crate::host::{Disk, Machine};
@@ -47,7 +46,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
         }
         None => Vec::new(),
     };
-    let product = bundles.first().map_or_else(Product::built_in, Manifest::facts_of_product);
+    let product = bundles.first().map_or_else(Product::built_in, |manifest| manifest.facts_of_product());
     let machine = Machine::default();
     let Some(set) = product.readiness.iter().find(|set| set.set.eq_ignore_ascii_case(&args.set)) else {
         let names: Vec<&str> = product.readiness.iter().map(|set| set.set.as_str()).collect();

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use super::ComServers;
 use super::none::Nobody;
 use super::{HostError, Machine, Registry, Services};
+use crate::chain::debug_as_shown;
 
 /// The name of a machine on the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,12 +42,14 @@ pub enum RegistryAt {
 pub type Credentials = Option<PathBuf>;
 
 /// A text that names no backend.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} names no backend: {wanted}")]
 pub struct InvalidBackend {
     found: String,
     wanted: &'static str,
 }
+
+debug_as_shown!(InvalidBackend);
 
 impl Server {
     /// Returns the name, without backslashes before it.

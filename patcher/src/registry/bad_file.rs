@@ -1,7 +1,9 @@
 //! What is wrong with a file that holds a registry, or with an edit of one.
 
+use crate::chain::debug_as_shown;
+
 /// Why bytes are no registry that can be read, or an edit does not go into them.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadFile {
     /// It begins otherwise.
     #[error(
@@ -94,6 +96,8 @@ pub enum BadFile {
         key: String,
     },
 }
+
+debug_as_shown!(BadFile);
 
 /// The failure is boxed: it is rare, and each step of reading would carry its size.
 pub(crate) type Result<T, E = Box<BadFile>> = std::result::Result<T, E>;

@@ -21,6 +21,7 @@ use crate::bundle::VerifiedBundle;
 use crate::bundle::manifest::{FileEntry, MAX_MEMBER, Manifest};
 use crate::bundle::product::Product;
 use crate::chain;
+use crate::chain::debug_as_shown;
 use crate::digest::Digest;
 use crate::host::{Attributes, Host, HostError, RegistryAt, ServicesAt};
 use crate::name::{Role, UpdateId};
@@ -29,7 +30,7 @@ use crate::registry::{RegistryKey, RegistryValue};
 use crate::timestamp::utc;
 
 /// Why an apply did not come to its end, and what the target is now.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum ApplyError {
     /// It failed before the target was touched; at most a log is left of it.
     #[error(transparent)]
@@ -54,6 +55,8 @@ pub enum ApplyError {
         source: UpdateError,
     },
 }
+
+debug_as_shown!(ApplyError);
 
 /// An apply that has been planned.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use super::state::{self, StateError, StateFolder};
 use super::target::{Place, TargetError, TargetRoot};
 use crate::bundle::manifest::{MAX_MEMBER, Manifest};
 use crate::bundle::product::{Gate, RoleEntry};
+use crate::chain::debug_as_shown;
 use crate::digest::Digest;
 use crate::host::{Files, Host, HostError, Kind, Registry, Volume};
 use crate::image::Image;
@@ -114,7 +115,7 @@ impl Present {
 }
 
 /// Why facts cannot be gathered.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum FactsError {
     /// A path of the target cannot be used.
     #[error(transparent)]
@@ -123,6 +124,8 @@ pub enum FactsError {
     #[error(transparent)]
     State(#[from] StateError),
 }
+
+debug_as_shown!(FactsError);
 
 impl From<HostError> for FactsError {
     fn from(error: HostError) -> Self {

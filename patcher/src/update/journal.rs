@@ -32,6 +32,7 @@ use std::path::PathBuf;
 
 use super::apply::Backends;
 use crate::bundle::keyring::Edition;
+use crate::chain::debug_as_shown;
 use crate::day::Day;
 use crate::digest::Digest;
 use crate::host::{RegistryAt, ServiceStart, ServiceState, ServicesAt};
@@ -255,7 +256,7 @@ pub struct FileRecord {
 object_json!(FileRecord { size, sha256, version });
 
 /// Why a journal cannot be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum JournalError {
     /// A line in the middle is damaged.
     #[error("line {line} is damaged, and more lines follow: the journal was changed or the disk is failing")]
@@ -286,6 +287,8 @@ pub enum JournalError {
         found: u32,
     },
 }
+
+debug_as_shown!(JournalError);
 
 /// How far a run has come, by its journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

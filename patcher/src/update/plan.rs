@@ -5,6 +5,7 @@
 //! folder in which the update has nothing to do is a finding, not a silent success.
 
 use std::fmt;
+use std::rc::Rc;
 
 mod decide;
 mod file;
@@ -50,7 +51,7 @@ pub struct Request {
     /// Where the proof is that roles which come first were updated.
     pub proof: Proof,
     /// By what the bundle is believed; none: the run only looks.
-    pub trust: Option<Trust>,
+    pub trust: Option<Rc<Trust>>,
 }
 
 impl Request {

@@ -1,6 +1,7 @@
 //! Readiness: whether targets have the updates that a next step needs, and what is still to be waited for.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::UpdateError;
 use super::doctor::Evidence;
@@ -72,7 +73,7 @@ impl TargetReadiness {
         target: TargetRoot<'_>,
         product: &Product,
         set: &ReadySet,
-        bundles: &[Manifest],
+        bundles: &[Rc<Manifest>],
     ) -> Result<Self, UpdateError> {
         let updates = status(files, target)?;
         let states = state::scan(files, target)?;

@@ -10,11 +10,12 @@ use super::run::space_of;
 use super::state::{self, Run, StateFolder, files_left_by};
 use super::target::TargetRoot;
 use super::undo::{Undo, UndoError, changed, check_backups, digest_at};
+use crate::chain::debug_as_shown;
 use crate::host::{Files, Host};
 use crate::name::UpdateId;
 
 /// Why a rollback is refused or failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum RollbackError {
     /// The update is not installed, or none is.
     #[error("{what} in {}; installed: {installed}", target.display())]
@@ -76,6 +77,8 @@ pub enum RollbackError {
         source: UpdateError,
     },
 }
+
+debug_as_shown!(RollbackError);
 
 impl<E: Into<UpdateError>> From<E> for RollbackError {
     fn from(error: E) -> Self {

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use super::journal::{Begin, Journal, JournalError, MAX_JOURNAL, StepRecord};
 use super::target::TargetRoot;
+use crate::chain::debug_as_shown;
 use crate::digest::Digest;
 use crate::host::{Files, HostError, Kind};
 use crate::name::UpdateId;
@@ -31,7 +32,7 @@ pub const LOCK_NAME: &str = "$NtUninstall.lock";
 pub const RECEIPT_NAME: &str = "receipt.json";
 
 /// Why records cannot be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum StateError {
     /// The system refused.
     #[error(transparent)]
@@ -57,6 +58,8 @@ pub enum StateError {
         source: JournalError,
     },
 }
+
+debug_as_shown!(StateError);
 
 /// The records of one update.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::chain::debug_as_shown;
 use crate::host::{Files, HostError, Kind, Stat};
 use crate::target_path::{TargetPath, UnsafePath};
 
 /// Why a path of the target cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum TargetError {
     /// Looking failed.
     #[error(transparent)]
@@ -47,6 +48,8 @@ pub enum TargetError {
     #[error(transparent)]
     Unsafe(#[from] UnsafePath),
 }
+
+debug_as_shown!(TargetError);
 
 /// Where a target path leads.
 #[derive(Clone, Debug)]

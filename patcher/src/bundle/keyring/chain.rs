@@ -11,6 +11,7 @@
 //! must be able to catch up; revoked keys never count. (The Update Framework's rule for its root, section 5.3.)
 
 use super::{Edition, KeyRing, KeyRingError, Signed, TrustError};
+use crate::chain::debug_as_shown;
 
 /// The folder of the chain, in a bundle and beside a ring.
 pub const RING_FOLDER: &str = "keyring/";
@@ -20,7 +21,7 @@ pub const MAX_RINGS: usize = 64;
 const MAX_SIGNATURES: usize = 64;
 
 /// Why a chain is not followed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
     /// A member that can be no part of a chain.
     #[error("{name} is no part of a chain of key rings: VERSION.toml and VERSION.KEY-ID.minisig are")]
@@ -62,6 +63,8 @@ pub enum ChainError {
         edition: Edition,
     },
 }
+
+debug_as_shown!(ChainError);
 
 /// Rings and their signatures: nothing of them is believed yet.
 #[derive(Clone, Debug, Default)]
