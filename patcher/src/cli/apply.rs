@@ -23,7 +23,7 @@ use crate::update::contention::{Contention, InUse};
 use crate::update::facts;
 use crate::update::journal::ServiceRecord;
 use crate::update::order::Proof;
-use crate::update::plan::{self, Plan, Request, Services, UnknownFiles};
+use crate::update::plan::{self, Downgrade, Plan, Request, Services, UnknownFiles};
 use crate::update::recover::Recovered;
 use crate::update::target::TargetRoot;
 
@@ -44,6 +44,7 @@ pub(super) struct ApplyArgs {
     site_server: Option<PathBuf>,
     machine: MachineArgs,
     replace_unknown: bool,
+    allow_downgrade: bool,
     on_restart: bool,
     contention: ContentionArgs,
     help_roles: bool,
@@ -66,6 +67,7 @@ impl ApplyArgs {
             site_server: given.path("site-server"),
             machine: MachineArgs::take(given)?,
             replace_unknown: given.is_set("replace-unknown"),
+            allow_downgrade: given.is_set("allow-downgrade"),
             on_restart: given.is_set("on-restart"),
             contention: ContentionArgs::take(given)?,
             help_roles: given.is_set("help-roles"),
@@ -113,6 +115,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         com_servers: reach.com_control(),
         proof: proof(args, &manifest)?,
         trust: Some(bundle.verified().trust().clone()),
+        downgrade: if args.allow_downgrade { Downgrade::Allow } else { Downgrade::Refuse },
     };
 
     let target = TargetRoot::open(&Disk, target_path)?;
@@ -181,6 +184,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         "assumed_build": args.assume_build,
         "signers": bundle.verified().signers(),
         "key_ring": bundle.verified().trust().ring().edition(),
+        "downgrade": plan.downgrade,
         "recovered": Json::list(recovered.iter().map(recovered_json)),
         "files": Json::list(plan.steps.iter().map(step_json)),
         "services": Json::list(plan.found_services.iter().map(service_json)),

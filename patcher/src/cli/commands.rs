@@ -49,7 +49,7 @@ pub(super) static PROGRAM: Program = Program {
             ],
             json: "command, outcome (\"changed\", \"already-current\", \"awaits-restart\", or of a dry run \"would-change\"), \
                    code, id, revision, product, target, role, platform, dry_run, assumed_build, signers, key_ring (name, version; null if \
-                   it has none), recovered (each: id, run, found, did), files (each: path, decision, found_version, found_sha256, wanted_version), services \
+                   it has none), downgrade (the revision below which it goes; null if none), recovered (each: id, run, found, did), files (each: path, decision, found_version, found_sha256, wanted_version), services \
                    (each: service, was, start, dependents), registry, notes, before, after. A refusal or failure, of any \
                    command: command, outcome (\"refused\" or \"failed\"), code, error, causes, findings (each: kind, subject, \
                    found, wanted, remedy), hints.",
@@ -93,6 +93,7 @@ pub(super) static PROGRAM: Program = Program {
                         "replace-unknown",
                         "Replace old files that no baseline knows by the whole new file",
                     ),
+                    ALLOW_DOWNGRADE,
                     switch(
                         "on-restart",
                         "Where files stay in use, have Windows replace all of them at its next start (exit code 3010)",
@@ -274,6 +275,7 @@ pub(super) static PROGRAM: Program = Program {
                         "The folder, made if need be; without it, one of the bundle's name in the current folder",
                     ),
                     KEYS.required(),
+                    ALLOW_DOWNGRADE,
                 ],
                 OUTPUT,
             ],
@@ -305,6 +307,10 @@ const KEYS: Argument =
 const PLATFORM: Argument =
     option("platform", "PLATFORM", "i386 or alpha; without it, what the files of the target are for");
 const DRY_RUN: Argument = switch("dry-run", "Show what would be done, and change nothing");
+const ALLOW_DOWNGRADE: Argument = switch(
+    "allow-downgrade",
+    "Take a revision that is older than the installed one, or was withdrawn; it is recorded",
+);
 const LOG: Argument = option("log", "FILE", "Write a log of this run there too, also where it is refused");
 const MIF: Argument = option(
     "mif",

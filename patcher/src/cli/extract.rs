@@ -20,6 +20,7 @@ pub(super) struct ExtractArgs {
     bundle: PathBuf,
     to: Option<PathBuf>,
     keys: PathBuf,
+    allow_downgrade: bool,
 }
 
 impl ExtractArgs {
@@ -28,6 +29,7 @@ impl ExtractArgs {
             bundle: given.required_path("bundle")?,
             to: given.path("to"),
             keys: given.required_path("keys")?,
+            allow_downgrade: given.is_set("allow-downgrade"),
         })
     }
 }
@@ -35,6 +37,9 @@ impl ExtractArgs {
 pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
     let args = &ExtractArgs::take(&mut given)?;
     let mut bundle = verify::open(&args.bundle, &args.keys)?;
+    if !args.allow_downgrade {
+        verify::require_current(&bundle)?;
+    }
     bundle.check_members()?;
     let manifest = bundle.manifest().clone();
     let folder = match &args.to {

@@ -44,6 +44,24 @@ pub(super) fn today() -> Day {
     Day::of(Disk.now())
 }
 
+/// Refuses a bundle whose revision was withdrawn.
+pub(super) fn require_current(bundle: &VerifiedBundle) -> Result<(), Failure> {
+    let (manifest, ring) = (bundle.manifest(), bundle.verified().trust().ring());
+    match ring.floor(&manifest.id).filter(|floor| *floor > manifest.revision) {
+        None => Ok(()),
+        Some(floor) => {
+            let error = format!(
+                "{} revision {} was withdrawn: the {} asks for revision {floor} or later",
+                manifest.id,
+                manifest.revision,
+                ring.shown()
+            );
+            Err(Failure::new(ExitCode::Untrusted, error)
+                .hint("use the newer bundle; `apply` and `extract` take this one by --allow-downgrade"))
+        }
+    }
+}
+
 /// Opens a bundle file, without believing it.
 pub(super) fn open_file(path: &Path) -> Result<Bundle, Failure> {
     let file = fs::File::open(path).map_err(|error| {
@@ -59,6 +77,7 @@ pub(super) fn open_file(path: &Path) -> Result<Bundle, Failure> {
 pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
     let args = &VerifyArgs::take(&mut given)?;
     let mut bundle = open(&args.bundle, &args.keys)?;
+    require_current(&bundle)?;
     bundle.check_members()?;
     let mut old_files = Vec::new();
     for folder in &args.baseline {

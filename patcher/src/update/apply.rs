@@ -157,6 +157,7 @@ impl Apply<'_> {
             bundle: self.source.to_str().map(PathBuf::from),
             ring: verified.trust().ring().edition().cloned(),
             seen: Some(verified.trust().day()),
+            downgrade: self.plan.downgrade,
             steps: self.plan.changes().map(record).collect(),
         })
     }
@@ -253,6 +254,7 @@ impl SetValues<'_> {
             bundle: None,
             ring: None,
             seen: None,
+            downgrade: None,
             steps: Vec::new(),
         })
     }

@@ -163,6 +163,8 @@ pub struct Begin {
     pub ring: Option<Edition>,
     /// The latest day that was known; none: no bundle was believed.
     pub seen: Option<Day>,
+    /// The revision below which it went, as the user said: that which was installed, or the oldest not withdrawn.
+    pub downgrade: Option<u32>,
     /// The files, in the order in which they are replaced.
     pub steps: Vec<StepRecord>,
 }
@@ -192,6 +194,7 @@ object_json!(Begin {
     bundle or default,
     ring or default,
     seen or default,
+    downgrade or default,
     steps,
 });
 
@@ -546,6 +549,7 @@ mod tests {
             bundle: None,
             ring: None,
             seen: None,
+            downgrade: None,
             services: vec![
                 service("ONE", ServiceState::Running),
                 service("TWO", ServiceState::Stopped),

@@ -52,6 +52,8 @@ pub struct Request {
     pub proof: Proof,
     /// By what the bundle is believed; none: the run only looks.
     pub trust: Option<Rc<Trust>>,
+    /// What to do where the bundle is an older revision than it should be.
+    pub downgrade: Downgrade,
 }
 
 impl Request {
@@ -67,8 +69,18 @@ impl Request {
             com_servers: Control::None,
             proof: Proof::Nowhere,
             trust: None,
+            downgrade: Downgrade::Refuse,
         }
     }
+}
+
+/// What to do where an update was installed in a later revision, or its revision was withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Downgrade {
+    /// Refuse the run.
+    Refuse,
+    /// Go on, and record it.
+    Allow,
 }
 
 /// What a run does with a part of the machine.
@@ -121,6 +133,8 @@ pub struct Plan {
     pub values: Vec<(RegistryKey, RegistrationValue)>,
     /// Programs that must have no file of the target loaded.
     pub programs: Vec<String>,
+    /// The revision below which the run goes, as the user said.
+    pub downgrade: Option<u32>,
     /// What the admin should know, one sentence each.
     pub notes: Vec<String>,
     /// What the admin has to do by hand before, in order.
@@ -184,6 +198,8 @@ pub enum Reason {
     Damaged,
     /// The file there is of an update whose place this one takes.
     Supersedes(UpdateId),
+    /// A later revision of this update put the file there, and the user said to go back.
+    LaterRevision,
     /// The old file is unknown, and the user said to replace it.
     Unknown,
 }
@@ -217,6 +233,9 @@ impl fmt::Display for Step {
             }
             Decision::Install(Reason::Supersedes(id)) => {
                 write!(f, "install {new} over {old} (of {id}, which this update supersedes)")
+            }
+            Decision::Install(Reason::LaterRevision) => {
+                write!(f, "install {new} over {old} (of a later revision, as you asked)")
             }
             Decision::Install(Reason::Unknown) => {
                 write!(f, "install {new} over {old} (unknown old file, as you asked)")

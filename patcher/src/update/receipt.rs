@@ -45,6 +45,8 @@ pub struct Receipt {
     pub ring: Option<Edition>,
     /// The latest day that was known.
     pub seen: Option<Day>,
+    /// The revision below which it went, as the user said.
+    pub downgrade: Option<u32>,
     /// The files, old and new.
     pub files: Vec<StepRecord>,
 }
@@ -63,6 +65,7 @@ object_json!(Receipt {
     assumed_build,
     ring or default,
     seen or default,
+    downgrade or default,
     files
 });
 
@@ -83,6 +86,7 @@ impl Receipt {
             assumed_build: begin.assumed_build,
             ring: begin.ring.clone(),
             seen: begin.seen,
+            downgrade: begin.downgrade,
             files,
         }
     }

@@ -11,7 +11,7 @@ use qfe_patcher::timestamp::utc;
 use qfe_patcher::update::apply::{Applied, Apply, ApplyError, Backends};
 use qfe_patcher::update::contention::{Contention, InUse};
 use qfe_patcher::update::order::Proof;
-use qfe_patcher::update::plan::{Control, Request, Services, UnknownFiles, decide};
+use qfe_patcher::update::plan::{Control, Downgrade, Request, Services, UnknownFiles, decide};
 use qfe_patcher::update::recover::{Recovered, recover};
 use qfe_patcher::update::rollback::{RollbackError, rollback};
 use qfe_patcher::update::target::TargetRoot;
@@ -127,6 +127,7 @@ pub fn run_apply(machine: &Memory, update: &Tiny) -> Result<Applied, ApplyError>
         com_servers: Control::Change,
         proof: Proof::Nowhere,
         trust: Some(bundle.verified().trust().clone()),
+        downgrade: Downgrade::Refuse,
     };
     let facts = facts::gather(machine, target, bundle.manifest(), &request).expect("looking does not fail");
     let plan = decide(bundle.manifest(), &facts, &request).expect("the update fits");

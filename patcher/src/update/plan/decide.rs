@@ -25,6 +25,7 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
     };
     let mut trust_notes = Vec::new();
     let mut findings = trust::findings(facts, request, &mut trust_notes);
+    let downgrade = trust::downgrade(manifest, facts, request, &mut findings, &mut trust_notes);
     findings.extend(target_findings(role, facts));
     findings.extend(order_findings(manifest, facts));
     findings.extend(proof_finding(manifest, role, facts));
@@ -82,6 +83,7 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
         registers,
         values,
         programs: role.programs.clone(),
+        downgrade: downgrade.filter(|_| changes),
         notes,
         before,
         after,
@@ -208,7 +210,7 @@ pub(super) fn list<T: fmt::Display>(values: &[T]) -> String {
     values.iter().map(T::to_string).collect::<Vec<_>>().join(" or ")
 }
 
-/// Finds missing prerequisites, newer revisions, and runs that await a restart.
+/// Finds missing prerequisites, and runs that await a restart.
 fn order_findings(manifest: &Manifest, facts: &Facts) -> Vec<Finding> {
     let installed: Vec<&StateFolder> =
         facts.states.iter().filter(|state| state.installed().is_some()).collect();
@@ -224,16 +226,6 @@ fn order_findings(manifest: &Manifest, facts: &Facts) -> Vec<Finding> {
             remedy: format!("apply {id} first"),
         })
         .collect();
-    let own = installed.iter().find(|state| state.id == manifest.id).and_then(|state| state.installed());
-    if let Some(begin) = own.filter(|begin| begin.revision > manifest.revision) {
-        findings.push(Finding {
-            kind: FindingKind::Downgrade,
-            subject: format!("installed revision of {}", manifest.id),
-            found: begin.revision.to_string(),
-            wanted: format!("at most {}, that of the bundle", manifest.revision),
-            remedy: "use the newer bundle, or roll the installed one back first".to_owned(),
-        });
-    }
     let scheduled =
         facts.states.iter().filter(|state| state.runs.iter().any(|run| run.phase() == Phase::Scheduled));
     findings.extend(scheduled.map(|state| Finding {

@@ -1,13 +1,13 @@
 //! The decision about one file: what is on the target against what the update brings.
 
 use super::decide::list;
-use super::{Decision, Finding, FindingKind, Reason, Request, UnknownFiles, version_text};
+use super::{Decision, Downgrade, Finding, FindingKind, Reason, Request, UnknownFiles, version_text};
 use crate::bundle::manifest::{FileEntry, InstallEntry, Manifest, Verb};
 use crate::digest::Digest;
 use crate::name::UpdateId;
 use crate::platform::Platform;
 use crate::update::facts::{Facts, FileFact, Present};
-use crate::update::state;
+use crate::update::state::{self, StateFolder};
 
 /// Decides about one file, or finds what forbids the run.
 pub(super) fn decide_file(
@@ -47,8 +47,10 @@ pub(super) fn decide_file(
     if present.sha256 == entry.sha256 {
         return Ok(Decision::AlreadyCurrent);
     }
+    let owner = Owner::of(manifest, facts, request, fact, entry);
     if let (Some(found), Some(wanted)) = (present.version, entry.version)
         && found > wanted
+        && owner != Owner::LaterRevision
     {
         return Ok(Decision::NewerOnTarget);
     }
@@ -56,7 +58,6 @@ pub(super) fn decide_file(
         return Err(other_volume);
     }
     let old = Some(present.sha256);
-    let owner = Owner::of(manifest, facts, fact, entry);
     if let Owner::Later(id) = owner {
         return Ok(Decision::OfLaterUpdate(id));
     }
@@ -65,6 +66,9 @@ pub(super) fn decide_file(
     }
     if let Owner::Superseded(id) = owner {
         return possible(manifest, entry, old, subject, Reason::Supersedes(id));
+    }
+    if owner == Owner::LaterRevision {
+        return possible(manifest, entry, old, subject, Reason::LaterRevision);
     }
     if owner == Owner::This {
         return possible(manifest, entry, old, subject, Reason::Damaged);
@@ -146,12 +150,14 @@ enum Owner {
     Later(UpdateId),
     /// An update whose place this one takes; the file is as that one left it.
     Superseded(UpdateId),
+    /// A later revision of this update, which is to be gone back from; the file is as that one left it.
+    LaterRevision,
     /// Nobody that matters.
     Other,
 }
 
 impl Owner {
-    fn of(manifest: &Manifest, facts: &Facts, fact: &FileFact, entry: &FileEntry) -> Self {
+    fn of(manifest: &Manifest, facts: &Facts, request: &Request, fact: &FileFact, entry: &FileEntry) -> Self {
         let path = fact.place.path.folded();
         let owners = state::owners(&facts.states);
         let Some((owner, left)) = owners.get(&path) else { return Self::Other };
@@ -161,7 +167,16 @@ impl Owner {
             own.is_some_and(|own| own.installed_files().iter().any(|step| step.to.folded() == path));
         match *owner {
             owner if *owner == manifest.id && left.new.sha256 == entry.sha256 => Self::This,
-            owner if *owner == manifest.id || !as_left => Self::Other,
+            _ if !as_left => Self::Other,
+            owner if *owner == manifest.id => {
+                let installed = own.and_then(StateFolder::installed).map(|begin| begin.revision);
+                let is_later = installed.is_some_and(|revision| revision > manifest.revision);
+                if is_later && request.downgrade == Downgrade::Allow {
+                    Self::LaterRevision
+                } else {
+                    Self::Other
+                }
+            }
             owner if manifest.supersedes.contains(owner) => Self::Superseded(owner.clone()),
             owner if was_ours => Self::Later(owner.clone()),
             _ => Self::Other,

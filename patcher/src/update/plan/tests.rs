@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Control, Decision, Finding, FindingKind, Plan, Reason, Request, Services, UnknownFiles, decide};
+use super::{
+    Control, Decision, Downgrade, Finding, FindingKind, Plan, Reason, Request, Services, UnknownFiles, decide,
+};
 use crate::bundle::manifest::Manifest;
 use crate::digest::Digest;
 use crate::host::{Memory, ServiceStart, ServiceState, Volume};
@@ -65,6 +67,7 @@ fn request() -> Request {
         com_servers: Control::None,
         proof: Proof::Nowhere,
         trust: None,
+        downgrade: Downgrade::Refuse,
     }
 }
 

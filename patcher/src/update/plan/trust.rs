@@ -1,11 +1,12 @@
-//! What the records of a target know of key rings and days, against those of this run.
+//! What the records of a target know of key rings, days and revisions, against those of this run.
 
-use super::{Finding, FindingKind, Request};
+use super::{Downgrade, Finding, FindingKind, Request};
 use crate::bundle::keyring::Edition;
+use crate::bundle::manifest::Manifest;
 use crate::day::Day;
 use crate::update::facts::Facts;
 use crate::update::journal::Begin;
-use crate::update::state::Run;
+use crate::update::state::{Run, StateFolder};
 
 /// What the records of a target remember, whatever became of their runs.
 #[derive(Default)]
@@ -68,4 +69,44 @@ pub(super) fn findings(facts: &Facts, request: &Request, notes: &mut Vec<String>
         }),
     }
     findings
+}
+
+/// Refuses a revision older than the installed one, or than the ring's floor; where the user allows that, notes it and
+/// returns the latest of these.
+pub(super) fn downgrade(
+    manifest: &Manifest,
+    facts: &Facts,
+    request: &Request,
+    findings: &mut Vec<Finding>,
+    notes: &mut Vec<String>,
+) -> Option<u32> {
+    let own = facts.states.iter().find(|state| state.id == manifest.id).and_then(StateFolder::installed);
+    let installed = own.map(|begin| (begin.revision, "installed in this target".to_owned()));
+    let floor = request.trust.as_ref().and_then(|trust| {
+        let asked = format!("the oldest that was not withdrawn, as the {} says", trust.ring().shown());
+        Some((trust.ring().floor(&manifest.id)?, asked))
+    });
+    let mut newest = None;
+    for (revision, what) in [installed, floor].into_iter().flatten() {
+        if revision <= manifest.revision {
+            continue;
+        }
+        newest = newest.max(Some(revision));
+        match request.downgrade {
+            Downgrade::Refuse => findings.push(Finding {
+                kind: FindingKind::Downgrade,
+                subject: format!("revision of {}", manifest.id),
+                found: format!("{}, that of the bundle", manifest.revision),
+                wanted: format!("{revision} or later: {revision} is {what}"),
+                remedy: "use the newer bundle, or roll back what is installed; --allow-downgrade goes on all the same, and \
+                         is recorded"
+                    .to_owned(),
+            }),
+            Downgrade::Allow => notes.push(format!(
+                "revision {} is allowed by --allow-downgrade: {revision} is {what}",
+                manifest.revision
+            )),
+        }
+    }
+    newest
 }
