@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use qfe_patcher::bundle::container::ContainerKind;
-use qfe_patcher::bundle::keyring::KeyId;
+use qfe_patcher::bundle::keyring::{Chain, KeyId};
 use qfe_patcher::bundle::manifest::{
     BaselineEntry, DeltaEntry, FORMAT, FileEntry, Manifest, ManifestError, MemberEntry,
 };
@@ -22,6 +22,7 @@ use crate::delta::{Choice, EncodeError, Encoded, Pair, encode_all};
 use crate::profile::Profile;
 use crate::progress::Progress;
 use crate::recipe::{self, Recipe};
+use crate::ring;
 use crate::sign::{SignError, SigningKey};
 
 pub mod finding;
@@ -115,13 +116,15 @@ pub enum BuildError {
     Proof(#[from] ProofError),
 }
 
-/// Builds the bundle of a recipe; paths in it are relative to `base`. The caller proves what was written.
+/// Builds the bundle of a recipe, signs it by the keys and has it carry the key rings; paths in the recipe are relative to
+/// `base`. The caller proves what was written.
 pub fn build(
     recipe: &Recipe,
     profile: &Profile,
     base: &Path,
     options: &Options,
     keys: &[SigningKey],
+    chain: &Chain,
     progress: &dyn Progress,
 ) -> Result<Built, BuildError> {
     progress.stage("inspecting payload and baselines", 0);
@@ -130,7 +133,8 @@ pub fn build(
     let deltas = deltas(&survey, options, &mut warnings, progress)?;
     let (manifest, members) = assemble(recipe, profile, &survey, deltas, options.shape, &mut warnings)?;
     let text = manifest_text(&manifest)?;
-    let mut contents = Contents { manifest: text, signatures: BTreeMap::new(), members };
+    let mut contents =
+        Contents { manifest: text, signatures: BTreeMap::new(), rings: ring::members(chain), members };
     progress.stage("signing", 0);
     for key in keys {
         let text = key.sign(&manifest, &contents.manifest)?;

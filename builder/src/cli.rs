@@ -10,6 +10,7 @@ use std::path::Path;
 
 use clap::{Parser, Subcommand};
 
+use qfe_patcher::bundle::keyring::ChainError;
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::day::Day;
 use qfe_patcher::exit::ExitCode;
@@ -17,12 +18,14 @@ use qfe_patcher::host::Trouble;
 use qfe_patcher::json::Json;
 
 use crate::output::OutputError;
+use crate::ring::RingError;
 use crate::sign::SignError;
 
 mod build;
 mod delta;
 mod inspect;
 mod keygen;
+mod keyring;
 mod keys;
 mod sign;
 
@@ -43,6 +46,7 @@ enum Command {
     Keygen(keygen::KeygenArgs),
     Build(build::BuildArgs),
     Sign(sign::SignArgs),
+    Keyring(keyring::KeyringArgs),
     Inspect(inspect::InspectArgs),
     Delta(delta::DeltaArgs),
 }
@@ -78,6 +82,7 @@ impl Command {
             Self::Keygen(args) => ("keygen", args.json),
             Self::Build(args) => ("build", args.json),
             Self::Sign(args) => ("sign", args.json),
+            Self::Keyring(args) => args.name_and_json(),
             Self::Inspect(args) => ("inspect", args.json),
             Self::Delta(args) => ("delta", args.json),
         }
@@ -88,6 +93,7 @@ impl Command {
             Self::Keygen(args) => args.run(),
             Self::Build(args) => args.run(),
             Self::Sign(args) => args.run(),
+            Self::Keyring(args) => args.run(),
             Self::Inspect(args) => args.run(),
             Self::Delta(args) => args.run(),
         }
@@ -215,6 +221,19 @@ fn sign_failure(error: SignError) -> Failure {
     };
     let failure = Failure::new(ExitCode::Untrusted, error);
     if hint.is_empty() { failure } else { failure.hint(hint) }
+}
+
+fn ring_failure(error: RingError) -> Failure {
+    let hint = match &error {
+        RingError::Chain(ChainError::Untrusted { .. }) => {
+            "have it signed by the keys that are missing: qfe-builder keyring sign keyring.toml --key KEY"
+        }
+        RingError::Gap { .. } => "put that version and its signatures into the folder `keyring`",
+        RingError::Chain(_) => {
+            "the folder `keyring` holds VERSION.toml and VERSION.KEY-ID.minisig of every version"
+        }
+    };
+    Failure::new(ExitCode::Untrusted, error).hint(hint)
 }
 
 /// Largest bundle that is read whole.

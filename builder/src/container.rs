@@ -1,7 +1,7 @@
 //! Writers of containers, the counterpart of [`qfe_patcher::bundle::container`].
 //!
-//! Same contents, same bytes: `manifest.json` comes first, then the signatures, then the other members, each group
-//! sorted by name; every time stamp is 1980-01-01, the first that both formats can hold.
+//! Same contents, same bytes: `manifest.json` comes first, then the signatures, then the key rings, then the other
+//! members, each group sorted by name; every time stamp is 1980-01-01, the first that both formats can hold.
 
 use std::collections::BTreeMap;
 use std::io::{Seek, Write};
@@ -20,6 +20,8 @@ pub struct Contents {
     pub manifest: Vec<u8>,
     /// Signatures, by their name in the container.
     pub signatures: BTreeMap<String, String>,
+    /// Key rings and their signatures, by their name in the container.
+    pub rings: BTreeMap<String, Vec<u8>>,
     /// The other members.
     pub members: BTreeMap<TargetPath, Vec<u8>>,
 }
@@ -28,8 +30,12 @@ impl Contents {
     /// Returns name and bytes of every member in the order in which they are written.
     fn entries(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let signatures = self.signatures.iter().map(|(name, text)| (name.as_str(), text.as_bytes()));
+        let rings = self.rings.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
         let members = self.members.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-        std::iter::once((MANIFEST_NAME, self.manifest.as_slice())).chain(signatures).chain(members)
+        std::iter::once((MANIFEST_NAME, self.manifest.as_slice()))
+            .chain(signatures)
+            .chain(rings)
+            .chain(members)
     }
 }
 
@@ -78,6 +84,7 @@ mod tests {
             signatures: [("signatures/0B.minisig", "b\n"), ("signatures/0A.minisig", "a\n")]
                 .map(|(name, text)| (name.to_owned(), text.to_owned()))
                 .into(),
+            rings: BTreeMap::new(),
             members: [
                 member("i386/Ccm.dll", b"compressible ".repeat(10_000)),
                 member("i386/noise.bin", noise(30_000)),
@@ -164,7 +171,8 @@ mod tests {
 
     #[test]
     fn the_manifest_comes_first_then_signatures_then_members_sorted() {
-        let all = contents();
+        let mut all = contents();
+        all.rings.insert("keyring/2.toml".to_owned(), b"two".to_vec());
         let names: Vec<&str> = all.entries().map(|(name, _)| name).collect();
         assert_eq!(
             names,
@@ -172,6 +180,7 @@ mod tests {
                 "manifest.json",
                 "signatures/0A.minisig",
                 "signatures/0B.minisig",
+                "keyring/2.toml",
                 "alpha/Ccm.dll",
                 "alpha/empty.ini",
                 "deltas/a-b.bsdiff",

@@ -23,6 +23,7 @@ pub mod output;
 pub mod profile;
 pub mod progress;
 pub mod recipe;
+pub mod ring;
 pub mod sign;
 pub mod sources;
 mod written;

@@ -21,7 +21,7 @@ use ct_codecs::{Base64, Decoder, Encoder};
 use ed25519_dalek::Signer;
 use minisign::{KeyPair, SecretKeyBox};
 
-use qfe_patcher::bundle::keyring::{KeyId, KeyRing, KeyRingError, Signed, TrustError};
+use qfe_patcher::bundle::keyring::{Edition, KeyId, KeyRing, KeyRingError, Signed, TrustError};
 use qfe_patcher::bundle::manifest::Manifest;
 use qfe_patcher::bundle::{SIGNATURE_ENDING, SIGNATURE_FOLDER};
 
@@ -179,14 +179,22 @@ impl SigningKey {
 
     /// Signs the bytes of a manifest and returns the signature file, verified.
     pub fn sign(&self, manifest: &Manifest, bytes: &[u8]) -> Result<String, SignError> {
+        self.sign_as(&format!("{} revision {}", manifest.id, manifest.revision), "manifest ", bytes)
+    }
+
+    /// Signs the bytes of a key ring and returns the signature file, verified.
+    pub fn sign_ring(&self, edition: &Edition, bytes: &[u8]) -> Result<String, SignError> {
+        self.sign_as(&edition.to_string(), "", bytes)
+    }
+
+    /// Signs bytes that people call `subject`; the comment that is signed too has a word more.
+    fn sign_as(&self, subject: &str, word: &str, bytes: &[u8]) -> Result<String, SignError> {
         let id = self.id();
         let signature = self.pair.sign(&Blake2b512::digest(bytes)).to_bytes();
-        let comment = format!("qfe manifest {} revision {}", manifest.id, manifest.revision);
+        let comment = format!("qfe {word}{subject}");
         let global = self.pair.sign(&[&signature[..], comment.as_bytes()].concat()).to_bytes();
         let text = format!(
-            "untrusted comment: signature of {} revision {} by key {id}\n{}\ntrusted comment: {comment}\n{}\n",
-            manifest.id,
-            manifest.revision,
+            "untrusted comment: signature of {subject} by key {id}\n{}\ntrusted comment: {comment}\n{}\n",
             base64(&[&b"ED"[..], &self.id, &signature].concat()),
             base64(&global),
         );

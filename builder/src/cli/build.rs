@@ -1,20 +1,28 @@
 //! `qfe-builder build`.
 
+use std::collections::BTreeSet;
+use std::io::Cursor;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use clap::{Args, ValueEnum};
 
-use qfe_patcher::bundle::container::ContainerKind;
-use qfe_patcher::bundle::keyring::KeyRing;
+use qfe_patcher::bundle::container::{Container, ContainerKind};
+use qfe_patcher::bundle::keyring::{Chain, KeyRing, RING_FOLDER};
+use qfe_patcher::bundle::manifest::{MANIFEST_NAME, MAX_MEMBER};
+use qfe_patcher::bundle::{Bundle, BundleError, SIGNATURE_FOLDER};
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::delta::Codec;
 use qfe_patcher::digest::Digest;
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::object;
+use qfe_patcher::target_path::TargetPath;
 
-use super::{Answer, MAX_TEXT, keys, output_failure, read_text, refuse, sign_failure};
+use super::{
+    Answer, MAX_BUNDLE, MAX_TEXT, keys, output_failure, read_file, read_text, refuse, ring_failure,
+    sign_failure,
+};
 use crate::build::finding::{Finding, Findings};
 use crate::build::prove::{ProofError, prove};
 use crate::build::{BuildError, Built, Options, Shape, build};
@@ -23,31 +31,42 @@ use crate::output::Partial;
 use crate::profile::Profile;
 use crate::progress::{Progress, fitting};
 use crate::recipe::Recipe;
-use crate::sign;
+use crate::ring;
+use crate::sign::{self, SigningKey};
 use crate::sources::SourceError;
 
-/// Builds a bundle from a recipe, signs it and proves it
+/// Builds a bundle from a recipe, signs it and proves it; or holds one against the recipe
 ///
 /// Every payload file is inspected and held against the recipe; all disagreements are reported at once. Each file
 /// gets a delta from each known old state, proven by decoding it. The bundle is written beside its final place,
 /// opened again with the patcher's own library, verified with the keys that signed it (and with --keys), every
 /// file made in every way it holds, and only then given its name. Same inputs, same bytes.
 ///
+/// The key rings in the folder `keyring` of --keys, with their signatures, go into the bundle: servers that have an
+/// older one follow them. What the ring would refuse is not built.
+///
+/// With --check nothing is written or signed: the bundle is built again, with the same switches as the first time, and
+/// every member but signatures and key rings compared. So a second signer knows what he is about to sign.
+///
 /// JSON: command, outcome ("built"), code, id, revision, output, container, size, sha256, shape, files,
-/// payload_bytes, deltas, delta_bytes, signers, warnings.
+/// payload_bytes, deltas, delta_bytes, signers, warnings; or outcome ("same"), id, revision, bundle, members.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     qfe-builder build update.toml --key release.key --output Q252717.zip\n  \
-    qfe-builder build update.toml --key a.key --key b.key --keys keys/ --output Q252717.cab --lean")]
+    qfe-builder build update.toml --key a.key --key b.key --keys keys/ --output Q252717.cab --lean\n  \
+    qfe-builder build update.toml --check Q252717.zip")]
 pub(super) struct BuildArgs {
     /// The recipe; paths in it are relative to its folder
     recipe: PathBuf,
     /// A secret key to sign with; may be repeated
-    #[arg(long, value_name = "KEY", required = true)]
+    #[arg(long, value_name = "KEY", required_unless_present = "check")]
     key: Vec<PathBuf>,
     /// The bundle to write; the container goes by the extension, .zip or .cab
-    #[arg(long, short, value_name = "FILE")]
-    output: PathBuf,
+    #[arg(long, short, value_name = "FILE", required_unless_present = "check")]
+    output: Option<PathBuf>,
+    /// Write nothing: build again and compare with this bundle
+    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["key", "output", "keys", "password_file"])]
+    check: Option<PathBuf>,
     /// Which deltas are made
     #[arg(long, value_name = "C", default_value = "auto")]
     codec: CodecChoice,
@@ -57,7 +76,8 @@ pub(super) struct BuildArgs {
     /// Threads that make deltas [default: what the machine has]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// Verify the finished bundle with these public keys too: a file, or a folder with an optional keyring.toml
+    /// Verify the finished bundle with these public keys too: a file, a keyring.toml, or a folder of either; it carries
+    /// the key rings beside them
     #[arg(long, value_name = "KEYS")]
     keys: Option<PathBuf>,
     /// Open protected keys with the first line of this file; may be repeated
@@ -111,7 +131,10 @@ fn container_kind(path: &Path) -> Result<ContainerKind, Failure> {
 
 impl BuildArgs {
     pub(super) fn run(self) -> Result<Answer, Failure> {
-        let kind = container_kind(&self.output)?;
+        let kind = match &self.output {
+            Some(output) => container_kind(output)?,
+            None => ContainerKind::Zip,
+        };
         let choice = self.codec.choice();
         if self.lean && choice == Choice::Full {
             return Err(refuse(
@@ -129,23 +152,31 @@ impl BuildArgs {
         let base = self.recipe.parent().unwrap_or(Path::new(""));
         let profile = profile(&recipe, base)?;
         let signing = keys::signing_keys(&self.key, &self.password_file)?;
-        let own_ring = sign::key_ring(&signing).map_err(sign_failure)?;
-        let given_ring = self.keys.as_deref().map(qfe_patcher::cli::keys::load).transpose()?;
+        let (rings, chain) = rings(self.keys.as_deref(), &signing)?;
+        for ring in &rings {
+            require_floor(ring, &recipe)?;
+        }
 
         let progress = fitting(self.quiet);
-        let built = build(&recipe, &profile, base, &options, &signing, progress.as_ref());
+        let built = build(&recipe, &profile, base, &options, &signing, &chain, progress.as_ref());
         let written = built.map_err(|error| build_failure(error, &self.recipe)).and_then(|built| {
-            let rings: Vec<&KeyRing> = std::iter::once(&own_ring).chain(&given_ring).collect();
-            write(&self.output, &built, &rings, progress.as_ref())?;
+            if let Some(output) = &self.output {
+                write(output, &built, &rings, progress.as_ref())?;
+            }
             Ok(built)
         });
         progress.end();
-        Ok(self.answer(&written?, &options))
+        let built = written?;
+        match (&self.check, &self.output) {
+            (Some(bundle), _) => compare(bundle, built),
+            (None, Some(output)) => Ok(self.answer(output, &built, &options)),
+            (None, None) => Err(refuse("--output is missing")),
+        }
     }
 
-    fn answer(&self, built: &Built, options: &Options) -> Answer {
+    fn answer(&self, output: &Path, built: &Built, options: &Options) -> Answer {
         let Built { manifest, bytes, signers, warnings, .. } = built;
-        let output = self.output.display().to_string();
+        let output = output.display().to_string();
         let payload_bytes: u64 = manifest.files.iter().map(|file| file.size).sum();
         let delta_sizes = manifest.deltas.iter().filter_map(|delta| manifest.member(&delta.member));
         let delta_bytes: u64 = delta_sizes.map(|member| member.size).sum();
@@ -185,6 +216,89 @@ impl BuildArgs {
     }
 }
 
+/// Returns the rings that must believe the bundle: that of the keys that sign it, and what `--keys` names; and the chain
+/// that the bundle carries.
+fn rings(keys: Option<&Path>, signing: &[SigningKey]) -> Result<(Vec<KeyRing>, Chain), Failure> {
+    if signing.is_empty() {
+        return Ok((Vec::new(), Chain::default()));
+    }
+    let mut rings = vec![sign::key_ring(signing).map_err(sign_failure)?];
+    let mut chain = Chain::default();
+    if let Some(keys) = keys {
+        chain = qfe_patcher::cli::keys::load_chain(keys)?;
+        ring::newest(&chain).map_err(ring_failure)?;
+        rings.push(qfe_patcher::cli::keys::load(keys)?);
+    }
+    Ok((rings, chain))
+}
+
+/// Refuses to build a revision that the ring has withdrawn.
+fn require_floor(ring: &KeyRing, recipe: &Recipe) -> Result<(), Failure> {
+    match ring.floor(&recipe.id).filter(|floor| *floor > recipe.revision) {
+        None => Ok(()),
+        Some(floor) => {
+            let error = format!(
+                "{} revision {} was withdrawn: the {} asks for revision {floor} or later",
+                recipe.id,
+                recipe.revision,
+                ring.shown()
+            );
+            Err(Failure::new(ExitCode::Untrusted, error).hint("raise `revision` in the recipe"))
+        }
+    }
+}
+
+/// A bundle that the recipe does not build.
+#[derive(Debug, thiserror::Error)]
+#[error("{bundle}: member {name} is {found}, the recipe builds {wanted}")]
+struct Differs {
+    bundle: String,
+    name: TargetPath,
+    found: String,
+    wanted: String,
+}
+
+/// Holds every member of a bundle, but signatures and key rings, against what was built; nothing of it is believed.
+fn compare(path: &Path, built: Built) -> Result<Answer, Failure> {
+    let bundle = path.display().to_string();
+    let file = Cursor::new(read_file(path, MAX_BUNDLE)?);
+    let mut theirs = Bundle::open(file)?.into_container();
+    let mut ours = Bundle::open(Cursor::new(built.bytes))?.into_container();
+    let is_built = |name: &&TargetPath| {
+        !name.as_str().starts_with(SIGNATURE_FOLDER) && !name.as_str().starts_with(RING_FOLDER)
+    };
+    let names: BTreeSet<TargetPath> =
+        theirs.members().chain(ours.members()).filter(is_built).cloned().collect();
+    // The manifest names every other member, so it differs wherever one does: the member tells more.
+    let (manifest, members): (Vec<_>, Vec<_>) = names.iter().partition(|name| name.as_str() == MANIFEST_NAME);
+    for name in members.into_iter().chain(manifest) {
+        let shown = |container: &mut Container| -> Result<String, Failure> {
+            if !container.contains(name) {
+                return Ok("absent".to_owned());
+            }
+            let bytes = container.read(name, MAX_MEMBER).map_err(BundleError::from)?;
+            Ok(format!("{} bytes with digest {}", bytes.len(), Digest::of(&bytes)))
+        };
+        let (found, wanted) = (shown(&mut theirs)?, shown(&mut ours)?);
+        if found != wanted {
+            let error = Differs { bundle, name: name.clone(), found, wanted };
+            return Err(Failure::new(ExitCode::Untrusted, error).hint(
+                "do not sign it; if it was built with --lean or --codec, or by another version of qfe-builder, use the same",
+            ));
+        }
+    }
+    let notes =
+        format!("{bundle}: what the recipe builds, {} members; signatures were not looked at\n", names.len());
+    let value = object!({
+        "outcome": "same",
+        "id": built.manifest.id,
+        "revision": built.manifest.revision,
+        "bundle": bundle,
+        "members": names.len(),
+    });
+    Ok(Answer { value, result: String::new(), notes })
+}
+
 /// Reads the profile that the recipe names, or takes the built-in one.
 fn profile(recipe: &Recipe, base: &Path) -> Result<Profile, Failure> {
     let profile = match &recipe.profile {
@@ -198,7 +312,7 @@ fn profile(recipe: &Recipe, base: &Path) -> Result<Profile, Failure> {
 }
 
 /// Writes the bundle, proves what was written, and gives it its name.
-fn write(output: &Path, built: &Built, rings: &[&KeyRing], progress: &dyn Progress) -> Result<(), Failure> {
+fn write(output: &Path, built: &Built, rings: &[KeyRing], progress: &dyn Progress) -> Result<(), Failure> {
     let partial = Partial::write(output, &built.bytes).map_err(output_failure)?;
     for ring in rings {
         let file = partial.open().map_err(output_failure)?;

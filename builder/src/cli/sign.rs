@@ -2,38 +2,45 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use qfe_patcher::bundle::container::{Container, ContainerKind};
-use qfe_patcher::bundle::keyring::{KeyId, Signed, TrustError, claimed_signer};
+use qfe_patcher::bundle::keyring::{Chain, KeyId, RING_FOLDER, Signed, TrustError, claimed_signer};
 use qfe_patcher::bundle::manifest::{MANIFEST_NAME, MAX_MANIFEST, MAX_MEMBER, Manifest};
 use qfe_patcher::bundle::{Bundle, BundleError, SIGNATURE_FOLDER};
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::{Json, object};
 
-use super::{Answer, MAX_BUNDLE, keys, output_failure, read_file, sign_failure};
+use super::{Answer, MAX_BUNDLE, keys, output_failure, read_file, ring_failure, sign_failure};
 use crate::container::{self, Contents, WriteError};
 use crate::output::Partial;
+use crate::ring;
 use crate::sign::{SigningKey, key_ring};
 
 /// Adds a signature to a bundle and changes nothing else
 ///
 /// The manifest is signed as it stands, byte for byte. In a zip the other members' compressed bytes are copied; a
 /// cabinet is packed again. The new bundle is verified, and every member held against the manifest, before it takes
-/// the place of the old one. Where the key has signed already, nothing is written.
+/// the place of the old one. Where the key has signed already, nothing is written. With --keys the key rings in its
+/// folder `keyring`, with their signatures, go into the bundle too.
 ///
-/// JSON: command, outcome ("signed" or "already-signed"), code, id, revision, bundle, key_id, signers.
+/// JSON: command, outcome ("signed" or "already-signed"), code, id, revision, bundle, key_id, signers, key_rings (members
+/// that were added).
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  qfe-builder sign Q252717.zip --key second.key")]
+#[command(after_help = "Examples:\n  qfe-builder sign Q252717.zip --key second.key\n  \
+    qfe-builder sign Q252717.zip --key second.key --keys keys/")]
 pub(super) struct SignArgs {
     /// The bundle
     bundle: PathBuf,
     /// The secret key to sign with
     #[arg(long, value_name = "KEY")]
     key: PathBuf,
+    /// Have the bundle carry the key rings of this folder
+    #[arg(long, value_name = "KEYS")]
+    keys: Option<PathBuf>,
     /// Open a protected key with the first line of this file
     #[arg(long, value_name = "F")]
     password_file: Option<PathBuf>,
@@ -51,28 +58,39 @@ impl SignArgs {
         let manifest = bundle.manifest_unverified().map_err(BundleError::from)?;
         let signed = bundle.signed().clone();
         let mut signers = signers(&signed).map_err(BundleError::from)?;
+        let mut added = match &self.keys {
+            Some(keys) => new_rings(keys, bundle.chain())?,
+            None => BTreeMap::new(),
+        };
+        let rings: Vec<String> = added.keys().cloned().collect();
 
         let shown = self.bundle.display().to_string();
         let answer = |outcome: &str, signers: &BTreeMap<KeyId, String>, notes: String| Answer {
             value: object!({
                 "outcome": outcome, "id": manifest.id, "revision": manifest.revision, "bundle": shown,
-                "key_id": key.id(), "signers": Json::list(signers.keys()),
+                "key_id": key.id(), "signers": Json::list(signers.keys()), "key_rings": rings,
             }),
             result: String::new(),
             notes,
         };
-        if signers.contains_key(&key.id()) {
+        let signs = !signers.contains_key(&key.id());
+        if !signs {
             check_own(&key, &signed)?;
+        }
+        if !signs && added.is_empty() {
             let notes = format!("{shown} is already signed by {}; nothing was changed\n", key.id());
             return Ok(answer("already-signed", &signers, notes));
         }
-        let text = key.sign(&manifest, &signed.bytes).map_err(sign_failure)?;
+        if signs {
+            let text = key.sign(&manifest, &signed.bytes).map_err(sign_failure)?;
+            added.insert(key.signature_name(), text.into_bytes());
+            signers.insert(key.id(), key.signature_name());
+        }
         let kind = bundle.kind();
-        let finished = with_signature(kind, &bytes, bundle.into_container(), &key.signature_name(), &text)?;
+        let finished = with_members(kind, &bytes, bundle.into_container(), added)?;
         let partial = Partial::write(&self.bundle, &finished).map_err(output_failure)?;
-        prove(&partial, &key, &signed)?;
+        prove(&partial, &key, &signed, usize::from(signs))?;
         partial.publish().map_err(output_failure)?;
-        signers.insert(key.id(), text);
         let notes = format!("{shown}: {} is now signed by {}\n", title(&manifest), list(signers.keys()));
         Ok(answer("signed", &signers, notes))
     }
@@ -97,23 +115,44 @@ fn check_own(key: &SigningKey, signed: &Signed) -> Result<(), Failure> {
     ring.check(signed).map(drop).map_err(|error| Failure::from(BundleError::from(error)))
 }
 
-/// Makes the bytes of a container with one signature more.
-fn with_signature(
+/// Returns the members of a folder's chain that a bundle does not carry yet.
+fn new_rings(keys: &Path, carried: &Chain) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let chain = qfe_patcher::cli::keys::load_chain(keys)?;
+    ring::newest(&chain).map_err(ring_failure)?;
+    let mut members = ring::members(&chain);
+    for (name, bytes) in ring::members(carried) {
+        if members.remove(&name).is_some_and(|own| own != bytes) {
+            let error = format!("the bundle carries another {name} than {} holds", keys.display());
+            return Err(Failure::new(ExitCode::Untrusted, error)
+                .hint("find out which is right; a ring is never changed, it gets the next version"));
+        }
+    }
+    Ok(members)
+}
+
+/// Makes the bytes of a container with some members more.
+fn with_members(
     kind: ContainerKind,
     bytes: &[u8],
     mut opened: Container,
-    name: &str,
-    text: &str,
+    added: BTreeMap<String, Vec<u8>>,
 ) -> Result<Vec<u8>, Failure> {
     let out = Cursor::new(Vec::new());
     let failed = |error: WriteError| Failure::new(ExitCode::Failed, error);
     match kind {
-        ContainerKind::Zip => container::zip::add_signature(Cursor::new(bytes), name, text, out)
+        ContainerKind::Zip => container::zip::add_members(Cursor::new(bytes), &added, out)
             .map(Cursor::into_inner)
             .map_err(failed),
         ContainerKind::Cab => {
             let mut contents = read_contents(&mut opened)?;
-            contents.signatures.insert(name.to_owned(), text.to_owned());
+            for (name, bytes) in added {
+                if name.starts_with(RING_FOLDER) {
+                    contents.rings.insert(name, bytes);
+                } else {
+                    // Just made, of ASCII alone.
+                    contents.signatures.insert(name, String::from_utf8_lossy(&bytes).into_owned());
+                }
+            }
             container::write(kind, &contents, out).map(Cursor::into_inner).map_err(failed)
         }
     }
@@ -129,6 +168,8 @@ fn read_contents(opened: &mut Container) -> Result<Contents, BundleError> {
             let text = String::from_utf8(opened.read(&name, MAX_MANIFEST)?);
             let text = text.map_err(|_| BundleError::SignatureText { name: name.clone() })?;
             contents.signatures.insert(name.to_string(), text);
+        } else if name.as_str().starts_with(RING_FOLDER) {
+            contents.rings.insert(name.to_string(), opened.read(&name, MAX_MANIFEST)?);
         } else {
             contents.members.insert(name.clone(), opened.read(&name, MAX_MEMBER)?);
         }
@@ -141,14 +182,14 @@ fn read_contents(opened: &mut Container) -> Result<Contents, BundleError> {
 #[error("the rewritten bundle does not hold the manifest and signatures of the old one")]
 struct Changed;
 
-/// Verifies the rewritten bundle by the new signature, reads every member, and compares what was signed before.
-fn prove(partial: &Partial, key: &SigningKey, before: &Signed) -> Result<(), Failure> {
+/// Verifies the rewritten bundle by the signature of the key, reads every member, and compares what was signed before.
+fn prove(partial: &Partial, key: &SigningKey, before: &Signed, added: usize) -> Result<(), Failure> {
     let ring = key_ring(std::slice::from_ref(key)).map_err(sign_failure)?;
     let file = partial.open().map_err(output_failure)?;
     let bundle = Bundle::open(std::io::BufReader::new(file))?;
     let now = bundle.signed();
     let kept = before.signatures.iter().all(|(name, text)| now.signatures.get(name) == Some(text));
-    if now.bytes != before.bytes || !kept || now.signatures.len() != before.signatures.len() + 1 {
+    if now.bytes != before.bytes || !kept || now.signatures.len() != before.signatures.len() + added {
         return Err(Failure::new(ExitCode::Failed, Changed));
     }
     let mut bundle = bundle.verify(ring, super::today())?;

@@ -3,6 +3,7 @@
 //! Members are deflated at level 9, or stored where that is not smaller. Nothing of the machine gets in: made on
 //! "Unix" with permissions 0644 wherever it is made, and no extra fields.
 
+use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Seek, Write};
 
 use ::zip::result::ZipResult;
@@ -10,6 +11,7 @@ use ::zip::write::SimpleFileOptions;
 use ::zip::{CompressionMethod, System, ZipArchive, ZipWriter};
 
 use qfe_patcher::bundle::SIGNATURE_FOLDER;
+use qfe_patcher::bundle::keyring::RING_FOLDER;
 use qfe_patcher::bundle::manifest::MANIFEST_NAME;
 
 use super::{Contents, WriteError};
@@ -59,30 +61,34 @@ pub fn packed_len(bytes: &[u8]) -> Result<u64, WriteError> {
     Ok(entry.compressed_size().min(entry.size()))
 }
 
-/// Copies an archive with one signature more; the other members' compressed bytes are copied as they are.
-pub fn add_signature<W: Write + Seek>(
+/// Copies an archive with some signatures or key rings more; the other members' compressed bytes are copied as they are.
+pub fn add_members<W: Write + Seek>(
     source: impl Read + Seek,
-    name: &str,
-    text: &str,
+    added: &BTreeMap<String, Vec<u8>>,
     out: W,
 ) -> Result<W, WriteError> {
-    copy_with(source, name, text, out).map_err(|error| WriteError::new(ContainerKind::Zip, error))
+    copy_with(source, added, out).map_err(|error| WriteError::new(ContainerKind::Zip, error))
 }
 
-fn copy_with<W: Write + Seek>(source: impl Read + Seek, name: &str, text: &str, out: W) -> ZipResult<W> {
+fn copy_with<W: Write + Seek>(
+    source: impl Read + Seek,
+    added: &BTreeMap<String, Vec<u8>>,
+    out: W,
+) -> ZipResult<W> {
     let mut source = ZipArchive::new(source)?;
     let mut copies = (0..source.len())
         .map(|index| Ok((source.by_index_raw(index)?.name()?.into_owned(), Some(index))))
         .collect::<ZipResult<Vec<_>>>()?;
-    copies.push((name.to_owned(), None));
+    copies.extend(added.keys().map(|name| (name.clone(), None)));
     copies.sort_by_cached_key(|(name, _)| {
-        (name != MANIFEST_NAME, !name.starts_with(SIGNATURE_FOLDER), name.clone())
+        let is_ring = name.starts_with(RING_FOLDER);
+        (name != MANIFEST_NAME, !name.starts_with(SIGNATURE_FOLDER), !is_ring, name.clone())
     });
     let mut archive = ZipWriter::new(out);
     for (name, index) in copies {
         match index {
             Some(index) => archive.raw_copy_file(source.by_index_raw(index)?)?,
-            None => add(&mut archive, &name, text.as_bytes())?,
+            None => add(&mut archive, &name, added.get(&name).map_or(&[], Vec::as_slice))?,
         }
     }
     archive.finish()
@@ -104,12 +110,16 @@ mod tests {
         let mut contents = Contents {
             manifest: b"{}".repeat(99),
             signatures: [("signatures/0B.minisig".to_owned(), "second".repeat(9))].into(),
+            rings: BTreeMap::new(),
             members: [("alpha/x".parse().unwrap(), vec![7; 999])].into(),
         };
         let one = write(&contents, Cursor::new(Vec::new())).unwrap().into_inner();
         let text = "first".repeat(9);
+        let (name, ring) = ("keyring/1.toml".to_owned(), b"ring".to_vec());
         let added =
-            add_signature(Cursor::new(one), "signatures/0A.minisig", &text, Cursor::new(Vec::new())).unwrap();
+            [("signatures/0A.minisig".to_owned(), text.clone().into_bytes()), (name.clone(), ring.clone())];
+        let added = add_members(Cursor::new(one), &added.into(), Cursor::new(Vec::new())).unwrap();
+        contents.rings.insert(name, ring);
         contents.signatures.insert("signatures/0A.minisig".to_owned(), text);
         let both = write(&contents, Cursor::new(Vec::new())).unwrap();
         assert!(added.into_inner() == both.into_inner());

@@ -15,14 +15,22 @@ pub fn load(path: &Path) -> Result<KeyRing, Failure> {
 /// Loads the later versions that stand beside a ring, in the folder `keyring`; other files there are left alone.
 pub fn load_chain(path: &Path) -> Result<Chain, Failure> {
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-    let folder = folder.join(RING_FOLDER.trim_end_matches('/'));
-    let mut chain = Chain::default();
     // Beside a public key alone, whatever else is in its folder has nothing to do with it.
-    if !folder.is_dir() || !(path.is_dir() || has_ending(path, "toml")) {
+    if path.is_dir() || has_ending(path, "toml") {
+        chain_in(&folder.join(RING_FOLDER.trim_end_matches('/')))
+    } else {
+        Ok(Chain::default())
+    }
+}
+
+/// Loads the rings of a folder, with their signatures; none if there is no such folder.
+pub fn chain_in(folder: &Path) -> Result<Chain, Failure> {
+    let mut chain = Chain::default();
+    if !folder.is_dir() {
         return Ok(chain);
     }
-    for entry in fs::read_dir(&folder).map_err(|error| unreadable(&folder, error))? {
-        let file = entry.map_err(|error| unreadable(&folder, error))?.path();
+    for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
+        let file = entry.map_err(|error| unreadable(folder, error))?.path();
         let name =
             file.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         if part_of_chain(&name).is_some() {

@@ -7,6 +7,7 @@ use qfe_builder::container::{Contents, write};
 use qfe_builder::sources::Tree;
 use qfe_patcher::bundle::Bundle;
 use qfe_patcher::bundle::container::{Container, ContainerKind};
+use qfe_patcher::bundle::keyring::MAX_RINGS;
 use qfe_patcher::bundle::manifest::Manifest;
 use qfe_patcher::json::ToJson;
 use qfe_patcher::platform::Platform;
@@ -83,6 +84,7 @@ const ARCHIVE_WORDS: &[&[u8]] = &[
     b"\x01\0",
     b"manifest.json",
     b"signatures/",
+    b"keyring/",
     b"\x4b\x15\0\x80",
     b"i386/",
     b"i386\\",
@@ -103,6 +105,7 @@ fn container(input: &[u8]) {
     }
     if let Ok(bundle) = Bundle::open(Cursor::new(input.to_vec())) {
         black_box(bundle.manifest_unverified()).ok();
+        assert!(bundle.chain().links().len() <= MAX_RINGS);
     }
 }
 
@@ -173,6 +176,9 @@ fn contained(kind: ContainerKind) -> Vec<u8> {
     let contents = Contents {
         manifest: b"{}\n".to_vec(),
         signatures: [("signatures/0A.minisig".to_owned(), "a\n".to_owned())].into(),
+        rings: ["keyring/2.toml", "keyring/2.0A.minisig"]
+            .map(|name| (name.to_owned(), b"a\n".to_vec()))
+            .into(),
         members: [
             member("i386/Ccm.dll", b"compressible ".repeat(100)),
             member("i386/noise.bin", (0..=255).collect()),

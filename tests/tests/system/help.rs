@@ -9,7 +9,11 @@ use qfe_tests::programs::{run, workspace};
 #[test]
 fn help_is_as_it_was_read_last() {
     let commands = [
-        ("qfe-builder", ["", "keygen", "build", "sign", "inspect", "delta"].as_slice()),
+        (
+            "qfe-builder",
+            ["", "keygen", "build", "sign", "keyring", "keyring sign", "keyring check", "inspect", "delta"]
+                .as_slice(),
+        ),
         (
             "qfe-patcher",
             [
@@ -22,7 +26,8 @@ fn help_is_as_it_was_read_last() {
     for (program, commands) in commands {
         let mut text = String::new();
         for command in commands {
-            let args: Vec<&str> = [*command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
+            let args: Vec<&str> =
+                command.split(' ').chain(["--help"]).filter(|arg| !arg.is_empty()).collect();
             let help = run(program, &args).succeeds();
             text.push_str(&format!("$ {program} {}\n{}\n", args.join(" "), help.stdout.replace(".exe", "")));
         }
