@@ -451,6 +451,21 @@ impl KeyRing {
         self.floors.iter().find(|floor| floor.update == *update).map(|floor| floor.revision)
     }
 
+    /// Tells how it was come by, one sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let (Some(first), Some(edition)) = (&self.first, &self.edition) {
+            notes.push(format!(
+                "key ring version {} is trusted by version {}: `qfe-patcher keys --update` keeps it",
+                edition.version, first.version
+            ));
+        }
+        if let Some((missing, newest)) = self.gap {
+            notes.push(format!("key ring version {newest} is not used, as version {missing} is missing"));
+        }
+        notes
+    }
+
     /// Names the ring for people.
     pub fn shown(&self) -> String {
         self.edition.as_ref().map_or_else(|| "key ring".to_owned(), Edition::to_string)
@@ -499,19 +514,10 @@ impl KeyRing {
     ///
     /// For no product (an empty name) only the ring's rule holds; without a day, dates count for nothing.
     fn judge(&self, signers: &Signers, product: &str, when: Option<&When>) -> Result<Judgement, TrustError> {
-        let mut notes = Vec::new();
+        let mut notes = self.notes();
         let mut passed_over = Vec::new();
-        if let (Some(first), Some(edition)) = (&self.first, &self.edition) {
-            notes.push(format!(
-                "key ring version {} is trusted by version {}: `qfe-patcher keys --update` keeps it",
-                edition.version, first.version
-            ));
-        }
         if let Some((missing, newest)) = self.gap {
-            let gap =
-                format!("key ring version {newest}, which does not follow: version {missing} is missing");
-            notes.push(format!("not used is {gap}"));
-            passed_over.push(gap);
+            passed_over.push(format!("key ring version {newest}, as version {missing} is missing"));
         }
         let today = when.map(|when| self.latest_day(when, &mut notes));
         if let (Some(today), Some(expires)) = (today, self.expires)

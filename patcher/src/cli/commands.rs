@@ -4,7 +4,7 @@
 //! command takes its values from it by name; a test holds that every argument is taken.
 
 use super::line::{Argument, Command, Program, operand, option, switch};
-use super::{apply, delta, doctor, extract, ready, recover, rollback, stage, status, verify};
+use super::{apply, delta, doctor, extract, keys, ready, recover, rollback, stage, status, verify};
 
 /// The patcher's command line.
 pub(super) static PROGRAM: Program = Program {
@@ -282,6 +282,29 @@ pub(super) static PROGRAM: Program = Program {
             run: extract::run,
         },
         Command {
+            name: "keys",
+            about: "Shows the key ring that is believed, and to which later ones it leads",
+            more: &[
+                "A bundle carries later key rings with their signatures; so may the folder `keyring` beside the ring. Each is \
+                 believed by the one before and by itself. With --update the newest takes the place of keyring.toml; nothing \
+                 else ever writes there.",
+            ],
+            json: "command, outcome (\"done\", or of an update \"changed\" or \"already-current\"), code, key_ring (name, \
+                   version), trusted_by (the ring that led to it, likewise), missing (a version without which later ones are \
+                   not reached), issued, expires, refuses, keys (each: id, name, from, until, revoked), rules (each: product, \
+                   empty for the ring's own; threshold, keys), floors (each: update, revision). What there is not is null.",
+            example: r"keys Q252717.zip --keys D:\Keys --update",
+            arguments: &[
+                &[
+                    operand("bundle", "BUNDLE", "A bundle, whose key rings are followed too"),
+                    KEYS.required(),
+                    switch("update", "Write the newest ring in the place of the trusted one"),
+                ],
+                OUTPUT,
+            ],
+            run: keys::run,
+        },
+        Command {
             name: "delta",
             about: "Makes a new file from an old one and a delta",
             more: &["Takes what `qfe-builder delta` and the stock `bsdiff` make. Never replaces a file."],
@@ -361,7 +384,7 @@ mod tests {
     type Take = fn(&mut Given) -> Result<(), Failure>;
 
     /// A command without an entry here is missing from the test below, which then fails.
-    const TAKES: [(&str, Take); 10] = [
+    const TAKES: [(&str, Take); 11] = [
         ("verify", |given| verify::VerifyArgs::take(given).map(drop)),
         ("apply", |given| apply::ApplyArgs::take(given).map(drop)),
         ("rollback", |given| rollback::RollbackArgs::take(given).map(drop)),
@@ -371,6 +394,7 @@ mod tests {
         ("ready", |given| ready::ReadyArgs::take(given).map(drop)),
         ("stage", |given| stage::StageArgs::take(given).map(drop)),
         ("extract", |given| extract::ExtractArgs::take(given).map(drop)),
+        ("keys", |given| keys::KeysArgs::take(given).map(drop)),
         ("delta", |given| delta::DeltaArgs::take(given).map(drop)),
     ];
 

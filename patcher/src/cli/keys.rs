@@ -1,95 +1,125 @@
-//! Key rings from the disk: a public key file, a `keyring.toml`, or a folder with either.
+//! `qfe-patcher keys`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::console::Console;
 use super::failure::Failure;
-use crate::bundle::keyring::{Chain, KeyRing, MAX_RING, RING_FILE, RING_FOLDER, part_of_chain};
+use super::line::Given;
+use super::machine::bad_command;
+use super::{Done, stage, verify};
+use crate::bundle::keyring::{Expiry, Key, KeyRing, RING_FILE, Rule};
 use crate::exit::ExitCode;
+use crate::host::{Disk, Files, Machine};
+use crate::json::{Json, object};
 
-/// Loads `--keys` with the later versions of the ring that stand beside it.
-pub fn load(path: &Path) -> Result<KeyRing, Failure> {
-    Ok(load_first(path)?.follow(&load_chain(path)?)?)
+mod load;
+
+pub use load::{chain_in, load, load_chain, load_first};
+
+/// The arguments of `keys`.
+#[derive(Debug)]
+pub(super) struct KeysArgs {
+    bundle: Option<PathBuf>,
+    keys: PathBuf,
+    update: bool,
 }
 
-/// Loads the later versions that stand beside a ring, in the folder `keyring`; other files there are left alone.
-pub fn load_chain(path: &Path) -> Result<Chain, Failure> {
-    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-    // Beside a public key alone, whatever else is in its folder has nothing to do with it.
-    if path.is_dir() || has_ending(path, "toml") {
-        chain_in(&folder.join(RING_FOLDER.trim_end_matches('/')))
-    } else {
-        Ok(Chain::default())
+impl KeysArgs {
+    pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
+        Ok(Self {
+            bundle: given.path("bundle"),
+            keys: given.required_path("keys")?,
+            update: given.is_set("update"),
+        })
     }
 }
 
-/// Loads the rings of a folder, with their signatures; none if there is no such folder.
-pub fn chain_in(folder: &Path) -> Result<Chain, Failure> {
-    let mut chain = Chain::default();
-    if !folder.is_dir() {
-        return Ok(chain);
+pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
+    let args = &KeysArgs::take(&mut given)?;
+    let mut ring = load(&args.keys)?;
+    if let Some(bundle) = &args.bundle {
+        ring = ring.follow(verify::open_file(bundle)?.chain()).map_err(crate::bundle::BundleError::from)?;
     }
-    for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
-        let file = entry.map_err(|error| unreadable(folder, error))?.path();
-        let name =
-            file.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        if part_of_chain(&name).is_some() {
-            chain.add(&name, read(&file)?.into_bytes())?;
+    show(&ring, console);
+    let mut outcome = "done";
+    if args.update {
+        outcome = if update(&ring, &args.keys)? { "changed" } else { "already-current" };
+        let done = if outcome == "changed" { "is now" } else { "was already" };
+        console.result(format!("{} {done} {}", args.keys.display(), ring.shown()));
+    }
+    let edition = ring.edition();
+    Ok(Done {
+        code: ExitCode::Success,
+        json: object!({
+            "command": "keys",
+            "outcome": outcome,
+            "code": ExitCode::Success,
+            "key_ring": edition,
+            "trusted_by": ring.first(),
+            "missing": ring.gap().map(|(missing, _)| missing),
+            "issued": ring.issued(),
+            "expires": ring.expires(),
+            "refuses": ring.expiry() == Expiry::Refuse,
+            "keys": Json::list(ring.keys().iter().map(key_json)),
+            "rules": Json::list(ring.rules().iter().map(rule_json)),
+            "floors": Json::list(ring.floors().iter().map(|floor| {
+                object!({"update": floor.update, "revision": floor.revision})
+            })),
+        }),
+    })
+}
+
+fn key_json(key: &Key) -> Json {
+    object!({"id": key.id, "name": key.name, "from": key.from, "until": key.until, "revoked": key.revoked})
+}
+
+fn rule_json(rule: &Rule) -> Json {
+    object!({"product": rule.product, "threshold": rule.threshold, "keys": rule.keys})
+}
+
+/// Shows a ring, and how it was come by.
+fn show(ring: &KeyRing, console: &Console) {
+    let mut line = ring.shown();
+    for (word, day) in [(", issued", ring.issued()), (", expires", ring.expires())] {
+        line.extend(day.map(|day| format!("{word} {day}")));
+    }
+    console.result(line);
+    for rule in ring.rules() {
+        let among = if rule.keys.is_empty() { "any".to_owned() } else { rule.keys.join(", ") };
+        console.result(format!("  {rule} asks for {} of {among}", rule.threshold));
+    }
+    for key in ring.keys() {
+        let mut line = format!("  {}", ring.name_of(key.id));
+        for (word, day) in [(", from", key.from), (", until", key.until)] {
+            line.extend(day.map(|day| format!("{word} {day}")));
         }
+        line.extend(key.revoked.as_ref().map(|reason| format!(", revoked: {reason}")));
+        console.result(line);
     }
-    Ok(chain)
+    for floor in ring.floors() {
+        console.result(format!("  {} from revision {}", floor.update, floor.revision));
+    }
+    for note in ring.notes() {
+        console.result(format!("  note: {note}"));
+    }
 }
 
-/// Loads a minisign public key file, a `keyring.toml`, or a folder with `*.pub` files or `keyring.toml`.
-pub fn load_first(path: &Path) -> Result<KeyRing, Failure> {
-    let mut files: Vec<PathBuf> = Vec::new();
-    let mut ring = None;
-    if path.is_dir() {
-        let entries = fs::read_dir(path).map_err(|error| unreadable(path, error))?;
-        for entry in entries {
-            let file = entry.map_err(|error| unreadable(path, error))?.path();
-            if has_ending(&file, "pub") {
-                files.push(file);
-            } else if file.file_name().is_some_and(|name| name.eq_ignore_ascii_case(RING_FILE)) {
-                // Old media spell names in capitals; two rings could mean two thresholds.
-                if ring.replace(read(&file)?).is_some() {
-                    let error = format!("{} holds {RING_FILE} twice, ignoring case", path.display());
-                    return Err(Failure::new(ExitCode::Untrusted, error).hint("leave one of them there"));
-                }
-            }
-        }
-        files.sort();
-        if files.is_empty() && ring.is_none() {
-            let error = format!("{} holds no public key (*.pub) and no {RING_FILE}", path.display());
-            return Err(Failure::new(ExitCode::Untrusted, error).hint("--keys names the vendor's public key"));
-        }
-    } else if has_ending(path, "toml") {
-        ring = Some(read(path)?);
-    } else {
-        files.push(path.to_owned());
+/// Writes the ring in the place of the one that led to it; tells whether it is another.
+fn update(ring: &KeyRing, keys: &Path) -> Result<bool, Failure> {
+    if ring.edition().is_none() {
+        return Err(bad_command(format!("{} has no name and version: no ring follows it", keys.display()))
+            .hint("get a keyring.toml from the vendor by a way that you trust, and name it by --keys"));
     }
-    let mut keys = Vec::new();
-    for file in &files {
-        keys.push((file.display().to_string(), read(file)?));
+    if ring.first().is_none() {
+        return Ok(false);
     }
-    let keys = keys.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-    Ok(KeyRing::new(keys, ring.as_deref())?)
-}
-
-fn has_ending(path: &Path, ending: &str) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ending))
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    let size = fs::metadata(path).map_err(|error| unreadable(path, error))?.len();
-    if size > MAX_RING {
-        let error = format!("{} is {size} bytes large, a key file has at most {MAX_RING}", path.display());
-        return Err(Failure::new(ExitCode::Untrusted, error));
+    let mut path = keys.to_owned();
+    if keys.is_dir() {
+        let names = Disk.list(keys)?;
+        let name = names.iter().find(|name| name.eq_ignore_ascii_case(RING_FILE));
+        path.push(name.map_or(RING_FILE, String::as_str));
     }
-    fs::read_to_string(path).map_err(|error| unreadable(path, error))
-}
-
-fn unreadable(path: &Path, error: std::io::Error) -> Failure {
-    Failure::new(ExitCode::Untrusted, format!("key {} cannot be read: {error}", path.display()))
-        .hint("--keys names the vendor's public key file, or a folder of them")
+    let host = Machine::default();
+    stage::replace(&host, &path, ring.text().as_bytes(), None)?;
+    Ok(true)
 }

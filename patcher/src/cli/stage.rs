@@ -2,13 +2,13 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::console::Console;
 use super::failure::Failure;
 use super::line::Given;
 use super::machine::bad_command;
 use super::{Done, verify};
-use crate::digest::Digest;
 use crate::exit::ExitCode;
 use crate::host::{Attributes, Disk, Files, Host, HostError, Kind, Machine};
 use crate::json::object;
@@ -148,9 +148,19 @@ fn bundle_of(args: &StageArgs, update: &UpdateStatus) -> Result<PathBuf, Failure
     }
 }
 
-/// Copies a file under a temporary name, reads it back and renames it.
+/// Copies a file.
 fn copy(host: &Machine, from: &Path, to: &Path, limit: u64) -> Result<(), Failure> {
-    let bytes = host.read(from, limit)?;
+    let modified = host.stat(from)?.map(|it| it.modified);
+    replace(host, to, &host.read(from, limit)?, modified)
+}
+
+/// Writes a file under a temporary name, gives it its own in the place of a former one, and reads it back.
+pub(super) fn replace(
+    host: &Machine,
+    to: &Path,
+    bytes: &[u8],
+    modified: Option<SystemTime>,
+) -> Result<(), Failure> {
     let mut partial = to.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
@@ -158,15 +168,11 @@ fn copy(host: &Machine, from: &Path, to: &Path, limit: u64) -> Result<(), Failur
         host.remove_file(&partial)?;
     }
     let write = || -> Result<(), HostError> {
-        host.write_new(
-            &partial,
-            &bytes,
-            &Attributes { like: None, modified: host.stat(from)?.map(|it| it.modified) },
-        )?;
+        host.write_new(&partial, bytes, &Attributes { like: None, modified })?;
         host.rename(&partial, to)
     };
     write().inspect_err(|_| drop(host.remove_file(&partial)))?;
-    if Digest::of(&host.read(to, limit)?) == Digest::of(&bytes) {
+    if host.read(to, MAX_COPY)? == bytes {
         return Ok(());
     }
     Err(Failure::new(ExitCode::Failed, format!("{} does not read back as it was written", to.display())))

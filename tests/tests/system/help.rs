@@ -18,7 +18,7 @@ fn help_is_as_it_was_read_last() {
             "qfe-patcher",
             [
                 "", "verify", "apply", "rollback", "recover", "status", "doctor", "ready", "stage",
-                "extract", "delta",
+                "extract", "keys", "delta",
             ]
             .as_slice(),
         ),
