@@ -151,7 +151,10 @@ impl BuildArgs {
             .map_err(|error| Failure::new(ExitCode::BadCommandLine, error))?;
         let base = self.recipe.parent().unwrap_or(Path::new(""));
         let profile = profile(&recipe, base)?;
-        let signing = keys::signing_keys(&self.key, &self.password_file)?;
+        let signing = match self.key.is_empty() {
+            true => Vec::new(),
+            false => keys::signing_keys(&self.key, &self.password_file)?,
+        };
         let (rings, chain) = rings(self.keys.as_deref(), &signing)?;
         for ring in &rings {
             require_floor(ring, &recipe)?;

@@ -22,4 +22,5 @@ mod interoperation;
 mod product;
 mod registry_files;
 mod services;
+mod trust;
 mod undo_stack;

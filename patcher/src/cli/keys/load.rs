@@ -84,7 +84,7 @@ fn read(path: &Path) -> Result<String, Failure> {
     let size = fs::metadata(path).map_err(|error| unreadable(path, error))?.len();
     if size > MAX_RING {
         let error = format!("{} is {size} bytes large, a key file has at most {MAX_RING}", path.display());
-        return Err(Failure::new(ExitCode::Untrusted, error));
+        return Err(Failure::new(ExitCode::Untrusted, error).hint("--keys names something else than a key"));
     }
     fs::read_to_string(path).map_err(|error| unreadable(path, error))
 }
