@@ -139,7 +139,8 @@ impl Bundle {
         let names: Vec<TargetPath> =
             container.members().filter(|name| name.as_str().starts_with(RING_FOLDER)).cloned().collect();
         for name in names {
-            let bytes = container.read_early(&name, MAX_RING)?;
+            let limit = if name.as_str().ends_with(SIGNATURE_ENDING) { MAX_SIGNATURE } else { MAX_RING };
+            let bytes = container.read_early(&name, limit)?;
             chain.add(name.as_str().strip_prefix(RING_FOLDER).unwrap_or_default(), bytes)?;
         }
         let bytes = container.read_early(&manifest_name()?, MAX_MANIFEST)?;

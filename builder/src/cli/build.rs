@@ -20,8 +20,7 @@ use qfe_patcher::json::object;
 use qfe_patcher::target_path::TargetPath;
 
 use super::{
-    Answer, MAX_BUNDLE, MAX_TEXT, keys, output_failure, read_file, read_text, refuse, ring_failure,
-    sign_failure,
+    Answer, MAX_BUNDLE, MAX_TEXT, keyring, keys, output_failure, read_file, read_text, refuse, sign_failure,
 };
 use crate::build::finding::{Finding, Findings};
 use crate::build::prove::{ProofError, prove};
@@ -31,7 +30,6 @@ use crate::output::Partial;
 use crate::profile::Profile;
 use crate::progress::{Progress, fitting};
 use crate::recipe::Recipe;
-use crate::ring;
 use crate::sign::{self, SigningKey};
 use crate::sources::SourceError;
 
@@ -228,9 +226,9 @@ fn rings(keys: Option<&Path>, signing: &[SigningKey]) -> Result<(Vec<KeyRing>, C
     let mut rings = vec![sign::key_ring(signing).map_err(sign_failure)?];
     let mut chain = Chain::default();
     if let Some(keys) = keys {
-        chain = qfe_patcher::cli::keys::load_chain(keys)?;
-        ring::newest(&chain).map_err(ring_failure)?;
-        rings.push(qfe_patcher::cli::keys::load(keys)?);
+        let (ring, beside) = keyring::followed(keys)?;
+        rings.push(ring);
+        chain = beside;
     }
     Ok((rings, chain))
 }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use qfe_patcher::bundle::keyring::{Chain, Edition, KeyRing, KeyRingError, MAX_RING, RING_FILE};
 use qfe_patcher::cli::failure::Failure;
-use qfe_patcher::cli::keys::{chain_in, load, load_chain, load_first};
+use qfe_patcher::cli::keys::{chain_in, load, load_chain};
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::host::Trouble;
 use qfe_patcher::json::{Json, object};
@@ -176,22 +176,29 @@ fn of_ring(error: KeyRingError, path: &Path) -> Failure {
         .hint(format!("patcher/FORMAT.md says how {RING_FILE} is written"))
 }
 
-impl CheckArgs {
-    fn run(self) -> Result<Answer, Failure> {
-        let first = load_first(&self.folder)?;
-        let chain = load_chain(&self.folder)?;
-        let newest = ring::newest(&chain).map_err(ring_failure)?;
-        let ring = load(&self.folder)?;
-        if let Some(newest) = newest.filter(|newest| newest.edition() != ring.edition()) {
+/// Loads the ring that `--keys` names and the chain beside it, which must lead to that from its oldest version.
+pub(super) fn followed(keys: &Path) -> Result<(KeyRing, Chain), Failure> {
+    let chain = load_chain(keys)?;
+    let newest = ring::newest(&chain).map_err(ring_failure)?;
+    let ring = load(keys)?;
+    match newest.filter(|newest| newest.edition() != ring.edition()) {
+        None => Ok((ring, chain)),
+        Some(newest) => {
             let error = format!(
                 "{} has the {}, the chain beside it leads to the {}, and neither leads to the other",
-                self.folder.display(),
-                first.shown(),
+                keys.display(),
+                ring.shown(),
                 newest.shown()
             );
-            return Err(Failure::new(ExitCode::Untrusted, error)
-                .hint("sign the ring of the folder too: qfe-builder keyring sign keyring.toml --key KEY"));
+            Err(Failure::new(ExitCode::Untrusted, error)
+                .hint("sign the ring too: qfe-builder keyring sign keyring.toml --key KEY"))
         }
+    }
+}
+
+impl CheckArgs {
+    fn run(self) -> Result<Answer, Failure> {
+        let (ring, chain) = followed(&self.folder)?;
         let mut links: Vec<_> = chain.links().iter().collect();
         links.sort_by_key(|link| link.version);
         let mut notes = format!("{}: good, {}\n", self.folder.display(), ring.shown());

@@ -14,7 +14,7 @@ use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::{Json, object};
 
-use super::{Answer, MAX_BUNDLE, keys, output_failure, read_file, ring_failure, sign_failure};
+use super::{Answer, MAX_BUNDLE, keyring, keys, output_failure, read_file, sign_failure};
 use crate::container::{self, Contents, WriteError};
 use crate::output::Partial;
 use crate::ring;
@@ -117,8 +117,7 @@ fn check_own(key: &SigningKey, signed: &Signed) -> Result<(), Failure> {
 
 /// Returns the members of a folder's chain that a bundle does not carry yet.
 fn new_rings(keys: &Path, carried: &Chain) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-    let chain = qfe_patcher::cli::keys::load_chain(keys)?;
-    ring::newest(&chain).map_err(ring_failure)?;
+    let (_, chain) = keyring::followed(keys)?;
     let mut members = ring::members(&chain);
     for (name, bytes) in ring::members(carried) {
         if members.remove(&name).is_some_and(|own| own != bytes) {

@@ -7,7 +7,7 @@
 //! an attack or damage and refuses the text, whatever the others say; signatures of keys that the ring does not
 //! hold are not counted.
 //!
-//! [`KeyRing::judge`] is the only place that counts: for a manifest, then for the rule of its product, and for another
+//! `KeyRing::judge` is the only place that counts: for a manifest, then for the rule of its product, and for another
 //! ring. Dates are judged for manifests alone, by the latest day that is known, and count as the ring's
 //! [`Expiry`] says.
 

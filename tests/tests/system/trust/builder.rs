@@ -180,6 +180,10 @@ fn a_bundle_carries_the_chain_and_nothing_that_the_ring_refuses() {
         "revision 2",
         "raise `revision`",
     ]);
+    office.issue(&ring(4, 1, &["Bob"]));
+    build("Bob", &bundle("unsigned.zip"))
+        .ends(ExitCode::Untrusted)
+        .says(&["version 4", "leads to the key ring \"Ring\" version 3"]);
     fs::remove_file(office.path("keys/keyring/2.toml")).unwrap();
     build("Bob", &bundle("gap.zip")).ends(ExitCode::Untrusted).says(&["version 2 is missing"]);
 }

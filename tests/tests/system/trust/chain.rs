@@ -115,6 +115,13 @@ fn rings_are_followed_by_the_word_of_both() {
             .signed_by(&["Ann"])
             .refused(&["no key of the key ring signed it"]),
         by_ann("the trusted version with the same bytes", first.signed_by(&[])).good(&[]),
+        by_ann(
+            "the trusted version with other ends of lines",
+            first.clone().replace("\n", "\r\n").signed_by(&[]),
+        )
+        .good(&[]),
+        by_ann("a signature of a ring of more bytes than are read", file("2.x.minisig", &[b'x'; 5000]))
+            .malformed(&["keyring/2.x.minisig", "4096"]),
         by_ann("the trusted version with other bytes", first.clone().with("# forged").signed_by(&["Ann"]))
             .refused(&["two different texts of key ring \"Ring\" version 1"]),
         by_ann("a version that goes down", down.signed_by(&["Ann", "Bob"]))
