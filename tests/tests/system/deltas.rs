@@ -1,11 +1,12 @@
 //! Deltas of executables: those of earlier builds, those that were damaged, and those that meet another old file.
 
 use std::fs;
+use std::process::Command;
 
 use qfe_patcher::delta::Codec;
 use qfe_patcher::platform::Platform;
 use qfe_payloads::SampleFile;
-use qfe_tests::programs::workspace;
+use qfe_tests::programs::{has_tool, workspace};
 
 /// An update of a small image, and its delta.
 struct Update {
@@ -79,6 +80,42 @@ fn a_delta_between_images_is_refused_for_an_old_file_with_another_byte() {
         }
         assert!(update.is_refused(&update.old[..update.old.len() - 1], &update.delta));
         assert!(update.is_refused(&update.new, &update.delta));
+    }
+}
+
+/// Decodes as `tests/peers/exe_decoder.py` does, which was written by someone who knew nothing but `patcher/delta/FORMAT.md`.
+fn decoded_by_the_peer(old: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("old"), old).unwrap();
+    fs::write(path("delta"), delta).unwrap();
+    let peer = workspace().join("tests/peers/exe_decoder.py");
+    let output = Command::new("python3").arg(peer).args(["old", "delta", "new"].map(path)).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() || message.lines().count() == 1, "{message}");
+    output.status.success().then(|| fs::read(path("new")).unwrap())
+}
+
+#[test]
+fn a_decoder_written_from_the_specification_alone_makes_the_same_files_and_refuses_the_same_deltas() {
+    if !has_tool("python3") {
+        return;
+    }
+    for old in PLATFORMS {
+        for new in PLATFORMS {
+            let (Update { old, .. }, Update { new, .. }) = (Update::of(old), Update::of(new));
+            let delta = qfe_builder::delta::encode(Codec::Exe, &old, &new).unwrap().bytes;
+            assert!(decoded_by_the_peer(&old, &delta) == Some(new));
+        }
+    }
+    for Update { old, new, delta } in PLATFORMS.map(Update::of) {
+        let half = delta.len() / 2;
+        let mut changed = delta.clone();
+        changed[half] ^= 0x10;
+        for damaged in [&delta[..half], &changed, &[&delta[..], b"."].concat()] {
+            let ours = Codec::Exe.decode(old.clone(), damaged, new.len() as u64).ok();
+            assert!(decoded_by_the_peer(&old, damaged) == ours, "{} bytes", damaged.len());
+        }
     }
 }
 
