@@ -181,7 +181,7 @@ impl Container {
     }
 
     /// Reads a member as [`Container::read`] does, before anything in the container is believed: all such reads together unpack
-    /// no more than [`MAX_EARLY`] bytes.
+    /// no more than 1 GiB (`MAX_EARLY`).
     pub fn read_early(&mut self, name: &TargetPath, limit: u64) -> Result<Vec<u8>, ContainerError> {
         let index = self.index(name)?;
         let depth = match &self.backend {
