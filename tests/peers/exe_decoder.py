@@ -266,7 +266,7 @@ def after(state, yes):
 
 
 def number_states():
-    """All bit histories, breadth first, and what follows each: a pair for no, yes (section 4, Bit histories)."""
+    """All bit histories, breadth first, and what follows each on no, on yes (section 4, Bit histories)."""
     states, follows = [(0, 0, False)], []
     for state in states:
         for yes in (0, 1):
@@ -286,7 +286,7 @@ FIRST_PROBABILITY = [
 # ------------------------------------------------------------------------------------------ 4 Model: slots
 
 class Slots:
-    """The bit histories of all contexts: slots of a check and of the states of 15 prefixes (section 4, Slots)."""
+    """The bit histories of all contexts: slots of a check and 15 states, by prefix (section 4, Slots)."""
 
     def __init__(self):
         self.make_anew(16)
@@ -403,7 +403,8 @@ class Predictor:
     def symbol(self, bits, contexts, expectations=(), select=(), count=(), refine=0, hint=None):
         """Decode a symbol of so many bits, by the evidence for it (section 4, Predictor).
 
-        `expectations` are pairs (symbol or None, circumstances); `hint` gives the two inputs of a hint for a node.
+        `expectations` are pairs (symbol or None, circumstances); `hint` gives the two inputs of a hint for
+        a node.
         """
         cells = self.slots.cells
         find = self.slots.find
@@ -1226,13 +1227,14 @@ INVALID = None, None, 0
 def decode_i386(code):
     """Decode the i386 instruction that at most 15 bytes begin with (section 9, i386).
 
-    (layout, None, 0) if it is whole; (layout as known so far, role and index of the next byte) if it is partial;
-    INVALID.
+    (layout, None, 0) if it is whole; (layout as known so far, role and index of the next byte) if it is
+    partial; INVALID.
     """
     have = len(code)
     known = Layout()
 
     def partial(role, index=0):
+        """What is known where the bytes end."""
         return INVALID if have >= 15 else (known, role, index)
 
     # 1: prefixes and the first opcode byte
@@ -1343,7 +1345,7 @@ NO_VECTORS_0F = opcodes("40..4F 90..9F A0..C1")
 
 
 class Register(NamedTuple):
-    """Where an instruction names a register: in which byte, from which bit on (section 9, i386, Registers)."""
+    """Where an instruction names a register: in which byte, from which bit on (section 9, Registers)."""
     at: int
     bit: int
     vector: bool
@@ -1989,6 +1991,7 @@ class FirstPass:
         matcher, hits, at = self.matcher, self.hits, self.at
 
         def around(d):
+            """A byte beside the old item, or None."""
             position = self.old_at + d & M32
             return self.old.data[position] if old and position < self.old.size else None
 
@@ -2671,6 +2674,7 @@ class Map:
         found = []
 
         def add(candidate, quality):
+            """Add a candidate, if there is room and it is none yet."""
             if len(found) < 3 and all(candidate != known for known, _ in found):
                 found.append((candidate, quality))
 
@@ -2827,6 +2831,7 @@ class SecondPass:
         found = self.map.candidates(old, form != RVA)
 
         def add(candidate, quality):
+            """Add a candidate, if there is room and it is none yet."""
             candidate &= M32
             if len(found) < 6 and all(candidate != known for known, _ in found):
                 found.append((candidate, quality))
@@ -2917,6 +2922,7 @@ class SecondPass:
             shift = 24 - 8 * i
 
             def part(x):
+                """The next byte of an address that begins as this one does, or None."""
                 return x >> shift & 255 if x is not None and (i == 0 or x >> shift + 8 == t) else None
 
             def hint(node):
@@ -2946,7 +2952,7 @@ class SecondPass:
                     (hash32(t, i), 77),
                     (i, 0),
                 ],
-                expectations=[(part_, (i, i * 16 + c, i, i)[n]) for n, part_ in enumerate(parts)],
+                expectations=list(zip(parts, (i, i * 16 + c, i, i))),
                 select=[k * 4 + i, c * 4 + i],
                 count=[k * 4 + i],
                 hint=hint,
@@ -3053,6 +3059,7 @@ def write_relocations(data, at, relocations):
     page = block = None
 
     def close():
+        """Close the open block."""
         nonlocal at
         if (at - block) % 4 != 0:
             put(data, at, 0, 2)
