@@ -8,6 +8,7 @@ use std::process::Command;
 use qfe_patcher::bundle::Bundle;
 use qfe_patcher::bundle::keyring::KeyRing;
 use qfe_patcher::day::Day;
+use qfe_patcher::digest::Digest;
 use qfe_patcher::exit::ExitCode;
 use qfe_tests::args;
 use qfe_tests::programs::patcher;
@@ -161,17 +162,37 @@ fn a_member_that_is_there_twice_is_refused() {
     refused(&path, ExitCode::BundleMalformed, &["i386/Ccm.dll", "have one name"]);
 }
 
-#[test]
-fn every_changed_byte_and_every_truncation_of_a_small_bundle_is_refused_or_harmless() {
+/// Returns what a bundle gives out to who believes the vendor: the digest of its manifest, and every member.
+fn contents(bytes: Vec<u8>) -> Option<(Digest, Vec<Vec<u8>>)> {
     let key = fs::read_to_string(workshop().public_key()).unwrap();
     let ring = KeyRing::new([("vendor.pub", key.as_str())], None).unwrap();
     let today = Day::of(std::time::SystemTime::now());
-    let contents = |bytes: Vec<u8>| {
-        let mut bundle = Bundle::open(Cursor::new(bytes)).ok()?.verify(ring.clone(), today).ok()?;
-        let names: Vec<_> = bundle.manifest().members.iter().map(|member| member.name.clone()).collect();
-        let members = names.iter().map(|name| bundle.read(name).ok()).collect::<Option<Vec<_>>>()?;
-        Some((bundle.verified().digest(), members))
-    };
+    let mut bundle = Bundle::open(Cursor::new(bytes)).ok()?.verify(ring, today).ok()?;
+    let names: Vec<_> = bundle.manifest().members.iter().map(|member| member.name.clone()).collect();
+    let members = names.iter().map(|name| bundle.read(name).ok()).collect::<Option<Vec<_>>>()?;
+    Some((bundle.verified().digest(), members))
+}
+
+#[test]
+fn no_two_members_of_a_bundle_can_change_places() {
+    let members = members();
+    assert!(contents(fs::read(repack("in-place.zip", &members)).unwrap()).is_some());
+    let mut pairs = 0;
+    for one in 0..members.len() {
+        for other in one + 1..members.len() {
+            let mut swapped = members.clone();
+            let bytes = swapped[one].1.clone();
+            swapped[one].1 = std::mem::replace(&mut swapped[other].1, bytes);
+            let taken = contents(fs::read(repack("swapped.zip", &swapped)).unwrap());
+            assert!(taken.is_none(), "{} and {}", members[one].0, members[other].0);
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 50, "{pairs} pairs");
+}
+
+#[test]
+fn every_changed_byte_and_every_truncation_of_a_small_bundle_is_refused_or_harmless() {
     for path in [&tiny().bundle, &tiny().cabinet] {
         let bytes = fs::read(path).unwrap();
         let whole = contents(bytes.clone());

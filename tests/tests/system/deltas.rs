@@ -90,7 +90,12 @@ fn decoded_by_the_peer(old: &[u8], delta: &[u8], limit: usize) -> Option<Vec<u8>
     fs::write(path("old"), old).unwrap();
     fs::write(path("delta"), delta).unwrap();
     let peer = workspace().join("tests/peers/exe_decoder.py");
-    let output = Command::new("python3").arg(peer).args(["old", "delta", "new"].map(path)).output().unwrap();
+    let output = Command::new("python3")
+        .arg(peer)
+        .args(["old", "delta", "new"].map(path))
+        .arg(limit.to_string())
+        .output()
+        .unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() || message.lines().count() == 1, "{message}");
     output.status.success().then(|| fs::read(path("new")).unwrap())
