@@ -5,6 +5,9 @@ use std::fs;
 use super::{Bits, Machine};
 use crate::programs::Run;
 
+/// How often values are written, which changes nothing where they stand already.
+const ATTEMPTS: u32 = 3;
+
 /// The program for it, as a program of these bits starts and sees it.
 fn reg(bits: Bits) -> &'static str {
     match bits {
@@ -19,7 +22,13 @@ impl Machine {
     pub fn write_registry(&self, bits: Bits, lines: &str) {
         let text = format!("REGEDIT4\r\n\r\n{}\r\n", lines.replace('\n', "\r\n"));
         fs::write(self.disk("import.reg"), text).expect("a file can be written");
-        let run = self.program(reg(bits), ["import", r"C:\import.reg"]);
+        let mut run = self.program(reg(bits), ["import", r"C:\import.reg"]);
+        // Where much is going on, Wine now and then ends a program before it has begun: with 1, and without a word.
+        for _ in 1..ATTEMPTS {
+            if run.status == 1 && run.stdout.is_empty() && run.stderr.is_empty() {
+                run = self.program(reg(bits), ["import", r"C:\import.reg"]);
+            }
+        }
         assert_eq!(run.status, 0, "{run:?}");
     }
 
