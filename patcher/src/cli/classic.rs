@@ -261,7 +261,7 @@ mod tests {
             ("B.zip /norestart", "apply B.zip"),
             ("B.zip /log:x.log", "apply --log=x.log B.zip"),
             (r"B.zip /log:D:\a:b.log", r"apply --log=D:\a:b.log B.zip"),
-            ("B.zip /log:/tmp/x", "apply --log=/tmp/x B.zip"),
+            ("B.zip /log:/srv/x", "apply --log=/srv/x B.zip"),
             (r"/y --target D:\Sms", r"rollback --target D:\Sms"),
             ("/y Q1 --target D", "rollback Q1 --target D"),
             ("rollback /y --target D", "rollback --target D"),
@@ -270,7 +270,7 @@ mod tests {
             (r"/l --target D:\Sms /s", r"status --quiet --target D:\Sms"),
             ("/x B.zip --keys K", "extract B.zip --keys K"),
             ("/x:out B.zip --keys K", "extract --to=out B.zip --keys K"),
-            ("extract B.zip /x:/tmp/out /s", "extract --to=/tmp/out --quiet B.zip"),
+            ("extract B.zip /x:/srv/out /s", "extract --to=/srv/out --quiet B.zip"),
             ("/?", "--help"),
             ("B.zip /?", "--help"),
             ("apply B.zip /s /?", "apply --help"),
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn paths_values_and_options_are_no_switches() {
         for line in [
-            "apply /tmp/x --role r",
+            "apply /srv/x --role r",
             "apply /tmp --role r",
             "apply / --role r",
             "apply /Q252717.zip",
@@ -311,7 +311,7 @@ mod tests {
             "apply B.zip --target /s --log /y",
             "apply B.zip --target -s",
             "apply B.zip --target=/s",
-            "delta /tmp/a b -o /s",
+            "delta /srv/a b -o /s",
             "delta a b -qo /s",
             "apply -- /s",
             "apply -h",
