@@ -16,124 +16,35 @@ use qfe_tests::programs::{Run, program};
 use qfe_tests::samples::{Server, apply_args, workshop};
 use qfe_tests::tree;
 
+use cab::cabinet_of;
+use zip::{DESCRIPTOR, Entry, archive, archive_with};
+
 /// What a refusal may take, by the system's own limits: address space, and seconds of CPU.
 const MEMORY_KB: u32 = 192 << 10;
 const SECONDS: u32 = 20;
 
-const STORED: u16 = 0;
-const DEFLATED: u16 = 8;
+#[path = "../../../patcher/src/bundle/container/cab/fixture.rs"]
+#[allow(dead_code, reason = "it is written for the unit tests of the patcher")]
+mod cab;
+#[path = "../../../patcher/src/bundle/container/zip/fixture.rs"]
+mod zip;
 
-/// An entry of a zip archive, every field as a case likes it.
-#[derive(Clone)]
-struct Entry {
-    name: Vec<u8>,
-    /// The name as the local header has it.
-    local_name: Vec<u8>,
-    flags: u16,
-    method: u16,
-    crc: u32,
-    size: u32,
-    data: Vec<u8>,
-    /// The extra field of the central header.
-    extra: Vec<u8>,
-    /// On which system it was made, and its attributes there.
-    made_by: u16,
-    attributes: u32,
-    /// Where the directory says it is, if that is not where it is.
-    position: Option<u32>,
-    /// What follows the data.
-    behind: Vec<u8>,
-}
-
-impl Entry {
-    fn new(name: &str, data: &[u8]) -> Self {
-        let mut crc = flate2::Crc::new();
-        crc.update(data);
-        Self {
-            name: name.into(),
-            local_name: name.into(),
-            flags: 0,
-            method: STORED,
-            crc: crc.sum(),
-            size: u32::try_from(data.len()).unwrap(),
-            data: data.to_vec(),
-            extra: Vec::new(),
-            made_by: 20,
-            attributes: 0,
-            position: None,
-            behind: Vec::new(),
-        }
+/// An entry of so many zeros, deflated, that says it has `size` bytes.
+fn zeros(name: &str, count: usize, size: u32) -> Entry {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    for _ in 0..count >> 20 {
+        encoder.write_all(&vec![0; 1 << 20]).unwrap();
     }
-
-    /// An entry of so many zeros, deflated, that says it has `size` bytes.
-    fn zeros(name: &str, count: usize, size: u32) -> Self {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-        for _ in 0..count >> 20 {
-            encoder.write_all(&vec![0; 1 << 20]).unwrap();
-        }
-        Self { method: DEFLATED, size, ..Self::new(name, &encoder.finish().unwrap()) }
+    let mut entry = Entry { method: 8, ..Entry::new(name, &encoder.finish().unwrap()) };
+    for sizes in &mut entry.sizes {
+        sizes[1] = size;
     }
-}
-
-/// Makes an archive of entries; `end` changes the fields of its end: entries here, entries, size of the directory, its position,
-/// before they are written.
-fn zip(entries: &[Entry], end: impl FnOnce(&mut [u64; 4])) -> Vec<u8> {
-    let (mut archive, mut directory) = (Vec::<u8>::new(), Vec::<u8>::new());
-    for entry in entries {
-        let at = u32::try_from(archive.len()).unwrap();
-        let packed = u32::try_from(entry.data.len()).unwrap();
-        let fields = [
-            &entry.flags.to_le_bytes()[..],
-            &entry.method.to_le_bytes(),
-            &[0, 0, 0x21, 0],
-            &entry.crc.to_le_bytes(),
-            &packed.to_le_bytes(),
-            &entry.size.to_le_bytes(),
-        ]
-        .concat();
-        let len = |bytes: &[u8]| u16::try_from(bytes.len()).unwrap().to_le_bytes();
-        for part in [
-            b"PK\x03\x04\x14\0",
-            &fields[..],
-            &len(&entry.local_name),
-            &[0, 0],
-            &entry.local_name,
-            &entry.data,
-        ] {
-            archive.extend(part);
-        }
-        archive.extend(&entry.behind);
-        for part in [
-            b"PK\x01\x02",
-            &entry.made_by.to_le_bytes()[..],
-            &[20, 0],
-            &fields,
-            &len(&entry.name),
-            &len(&entry.extra),
-            &[0; 6],
-            &entry.attributes.to_le_bytes(),
-            &entry.position.unwrap_or(at).to_le_bytes(),
-            &entry.name,
-            &entry.extra,
-        ] {
-            directory.extend(part);
-        }
-    }
-    let count = entries.len() as u64;
-    let mut numbers = [count, count, directory.len() as u64, archive.len() as u64];
-    end(&mut numbers);
-    archive.extend(directory);
-    archive.extend(b"PK\x05\x06\0\0\0\0");
-    for (number, bytes) in numbers.iter().zip([2, 2, 4, 4]) {
-        archive.extend(&number.to_le_bytes()[..bytes]);
-    }
-    archive.extend([0, 0]);
-    archive
+    entry
 }
 
 /// Makes an archive of one such entry beside a manifest.
 fn with(entry: Entry) -> Vec<u8> {
-    zip(&[manifest(), entry], |_| {})
+    archive(&[manifest(), entry])
 }
 
 /// Makes an archive with a member of this name beside a manifest.
@@ -146,32 +57,10 @@ fn manifest() -> Entry {
 }
 
 /// Makes a cabinet of one stored folder whose data are zeros; its files by name, beginning and size.
-fn cabinet(size: u32, files: &[(String, u32, u32)]) -> Vec<u8> {
-    const BLOCK: u32 = 0x8000;
-    let names: usize = files.iter().map(|(name, ..)| 17 + name.len()).sum();
-    let data_at = 36 + 8 + u32::try_from(names).unwrap();
-    let blocks = u16::try_from(size.div_ceil(BLOCK)).unwrap();
-    let mut cabinet = b"MSCF\0\0\0\0size\0\0\0\0\x2c\0\0\0\0\0\0\0\x03\x01\x01\0".to_vec();
-    cabinet.extend(u16::try_from(files.len()).unwrap().to_le_bytes());
-    cabinet.extend([0; 6]);
-    cabinet.extend(data_at.to_le_bytes());
-    cabinet.extend([blocks.to_le_bytes(), [0, 0]].concat());
-    for (name, start, size) in files {
-        cabinet.extend([size.to_le_bytes(), start.to_le_bytes(), [0, 0, 0x21, 0], [0, 0, 0x20, 0]].concat());
-        cabinet.extend(name.replace('/', "\\").as_bytes());
-        cabinet.push(0);
-    }
-    let mut left = size;
-    while left > 0 {
-        let block = left.min(BLOCK);
-        let len = u16::try_from(block).unwrap().to_le_bytes();
-        cabinet.extend([[0, 0], [0, 0], len, len].concat());
-        cabinet.resize(cabinet.len() + block as usize, 0);
-        left -= block;
-    }
-    let len = u32::try_from(cabinet.len()).unwrap();
-    cabinet.splice(8..12, len.to_le_bytes());
-    cabinet
+fn cabinet(size: usize, files: &[(&str, u32, u32)]) -> Vec<u8> {
+    let zeros = vec![0; size];
+    let blocks = zeros.chunks(0x8000).map(|block| (block, u16::try_from(block.len()).unwrap()));
+    cabinet_of(0, &blocks.collect::<Vec<_>>(), 1, files)
 }
 
 /// The sample bundle as a cabinet, with bytes of its header replaced.
@@ -206,44 +95,40 @@ fn bombs() -> Vec<Case> {
     (overlapping[1].name, overlapping[2].name) = (b"i386/a".to_vec(), b"i386/b".to_vec());
     (overlapping[1].position, overlapping[2].position) = (Some(0), Some(0));
     let wide = |size: u64| [&[1, 0, 8, 0][..], &size.to_le_bytes()].concat();
-    let ten_gigabytes = Entry { extra: wide(10 << 30), ..Entry::zeros("manifest.json", 64 << 20, u32::MAX) };
+    let ten_gigabytes = Entry { central_extra: wide(10 << 30), ..zeros("manifest.json", 64 << 20, u32::MAX) };
     let many: Vec<Entry> = (0..30_000).map(|number| Entry::new(&format!("i386/{number}"), b"")).collect();
     let deep = "a/".repeat(100) + "a";
     let signatures = |count: u32, size: usize| {
         let all = (0..count).map(|n| Entry::new(&format!("signatures/{n}.minisig"), &vec![b'x'; size]));
-        zip(&all.chain([manifest()]).collect::<Vec<_>>(), |_| {})
+        archive(&all.chain([manifest()]).collect::<Vec<_>>())
     };
     vec![
         case(
             "64 MB of zeros in 64 KB",
-            zip(&[Entry::zeros("manifest.json", 64 << 20, 64 << 20)], |_| {}),
+            archive(&[zeros("manifest.json", 64 << 20, 64 << 20)]),
             &["member manifest.json is larger than the 4194304 bytes it may have"],
         ),
-        case("10 GB of zeros", zip(&[ten_gigabytes], |_| {}), &["manifest.json", "size"]),
+        case("10 GB of zeros", archive(&[ten_gigabytes]), &["manifest.json", "size"]),
         case(
             "more zeros than are admitted",
-            zip(&[Entry::zeros("manifest.json", 64 << 20, 4 << 20)], |_| {}),
+            archive(&[zeros("manifest.json", 64 << 20, 4 << 20)]),
             &["manifest.json is damaged", "do not end after 4194304"],
         ),
         case(
             "more than deflate can make",
-            zip(&[Entry { size: 4 << 20, ..Entry::zeros("manifest.json", 0, 0) }], |_| {}),
+            archive(&[zeros("manifest.json", 0, 4 << 20)]),
             &["its size is 4194304, which 2 deflated bytes cannot make"],
         ),
-        case(
-            "entries that share their data",
-            zip(&overlapping, |_| {}),
-            &["where something else begins at 0"],
-        ),
-        case("30,000 entries", zip(&many, |_| {}), &["30000 members, at most 10000 are allowed"]),
+        case("entries that share their data", archive(&overlapping), &["where something else begins at 0"]),
+        case("30,000 entries", archive(&many), &["30000 members, at most 10000 are allowed"]),
         case(
             "65,535 entries that are not there",
-            zip(&[manifest()], |end| (end[0], end[1]) = (0xffff, 0xffff)),
+            archive_with(&[manifest()], |end| (end[0], end[1]) = (0xffff, 0xffff)),
             &["65535 members, at most 10000 are allowed"],
         ),
         case(
             "a directory of 4 GB",
-            zip(&[manifest()], |end| end[2] = 0xffff_fff0),
+            archive_with(&[manifest()], |end| end[2] = 0xffff_fff0),
             &["a directory of 4294967280 bytes"],
         ),
         case("a folder in a folder, 100 deep", named(&deep), &["longer than 180 bytes"]),
@@ -255,7 +140,7 @@ fn bombs() -> Vec<Case> {
         ),
         case(
             "an archive in an archive",
-            zip(&[Entry::new("inner.zip", &with(manifest()))], |_| {}),
+            archive(&[Entry::new("inner.zip", &with(manifest()))]),
             &["member manifest.json is missing"],
         ),
     ]
@@ -264,9 +149,10 @@ fn bombs() -> Vec<Case> {
 /// Archives in which two programs could see different files.
 fn ambiguities() -> Vec<Case> {
     let renamed = Entry { local_name: b"i386/other".to_vec(), ..Entry::new("i386/first", b"x") };
-    let unicode = Entry { extra: b"\x75\x70\x09\0\x01\0\0\0\0evil".to_vec(), ..Entry::new("i386/a", b"x") };
+    let unicode =
+        Entry { central_extra: b"\x75\x70\x09\0\x01\0\0\0\0evil".to_vec(), ..Entry::new("i386/a", b"x") };
     let descriptor =
-        |behind: &[u8]| Entry { flags: 8, behind: behind.to_vec(), ..Entry::new("i386/a", b"x") };
+        |behind: &[u8]| Entry { flags: DESCRIPTOR, behind: behind.to_vec(), ..Entry::new("i386/a", b"x") };
     vec![
         case("a name told twice", with(renamed), &["the local header has the name \"i386/other\""]),
         case("a name in an extra field", with(unicode), &["a second size, place or name in its extra field"]),
@@ -278,7 +164,11 @@ fn ambiguities() -> Vec<Case> {
         ),
         case(
             "a zip64 field that is cut off",
-            with(Entry { size: u32::MAX, extra: vec![1, 0, 2, 0, 0, 0], ..Entry::new("i386/a", b"x") }),
+            with(Entry {
+                sizes: [[1, u32::MAX]; 2],
+                central_extra: vec![1, 0, 2, 0, 0, 0],
+                ..Entry::new("i386/a", b"x")
+            }),
             &["zip64 extra field is too short"],
         ),
         case(
@@ -348,10 +238,10 @@ fn names() -> Vec<Case> {
 
 /// Cabinets.
 fn cabinets() -> Vec<Case> {
-    let file = |name: &str, start, size| (name.to_owned(), start, size);
     let far = 20 << 20;
-    let mut deep = vec![file("filler", 0, far), file("manifest.json", far, 2)];
-    deep.extend((0..64).map(|number| file(&format!("signatures/{number}.minisig"), far + 2 + number, 1)));
+    let names: Vec<String> = (0..64).map(|number| format!("signatures/{number}.minisig")).collect();
+    let mut deep = vec![("filler", 0, far), ("manifest.json", far, 2)];
+    deep.extend((far + 2..).zip(&names).map(|(start, name)| (name.as_str(), start, 1)));
     vec![
         case("goes on in another cabinet", patched_cabinet(30, &[2]), &["parts in another cabinet"]),
         case("continues another cabinet", patched_cabinet(30, &[1]), &["parts in another cabinet"]),
@@ -363,27 +253,27 @@ fn cabinets() -> Vec<Case> {
         ),
         case(
             "files that share their bytes",
-            cabinet(2, &[file("manifest.json", 0, 2), file("other", 0, 2)]),
+            cabinet(2, &[("manifest.json", 0, 2), ("other", 0, 2)]),
             &["begins at byte 0 of a folder where the one before ends at 2"],
         ),
         case(
             "bytes of no file",
-            cabinet(9, &[file("manifest.json", 0, 2)]),
+            cabinet(9, &[("manifest.json", 0, 2)]),
             &["a folder of 9 bytes whose files end at byte 2"],
         ),
         case(
             "a file beyond its folder",
-            cabinet(2, &[file("manifest.json", 0, 2), file("other", 2, 9)]),
+            cabinet(2, &[("manifest.json", 0, 2), ("other", 2, 9)]),
             &["ends at byte 11 of a folder that is shorter"],
         ),
         case(
             "everything behind 20 MB, each time",
-            cabinet(far + 66, &deep),
+            cabinet((20 << 20) + 66, &deep),
             &["would be unpacked", "pack the bundle again with manifest.json and signatures first"],
         ),
         case(
             "a name that leads elsewhere",
-            cabinet(2, &[file("manifest.json", 0, 2), file("../evil", 2, 0)]),
+            cabinet(2, &[("manifest.json", 0, 2), ("../evil", 2, 0)]),
             &["'..'"],
         ),
     ]

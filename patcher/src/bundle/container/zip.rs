@@ -302,4 +302,6 @@ fn cut() -> ContainerError {
 }
 
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::super::{Container, ContainerError};
 use super::bytes::crc32;
+use super::fixture::{DESCRIPTOR, Entry, archive};
 
 /// Two entries of the same contents, the one stored, the other as deflate's own stored block.
 const LITERAL: &[&[u8]] = &[
@@ -58,88 +59,16 @@ fn patched(at: usize, bytes: &[u8]) -> Vec<u8> {
     archive
 }
 
-/// An entry that a test writes as it likes.
-#[derive(Clone)]
-struct Written {
-    name: &'static str,
-    flags: u16,
-    crc: u32,
-    /// Packed size and size as the central header has them, and as the local one has them.
-    sizes: [[u32; 2]; 2],
-    central_extra: Vec<u8>,
-    local_extra: Vec<u8>,
-    data: Vec<u8>,
-    descriptor: Vec<u8>,
+/// A stored entry of the contents of the literal archive.
+fn hello_at(name: &str) -> Entry {
+    Entry::new(name, b"hello")
 }
 
-impl Written {
-    /// A stored entry.
-    fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            flags: 0,
-            crc: crc32(b"hello"),
-            sizes: [[5; 2]; 2],
-            central_extra: Vec::new(),
-            local_extra: Vec::new(),
-            data: b"hello".to_vec(),
-            descriptor: Vec::new(),
-        }
-    }
-
-    /// An entry written by somebody who could not go back.
-    fn streamed(name: &'static str, descriptor: &[&[u8]]) -> Self {
-        let mut entry = Self { flags: super::DESCRIPTOR, descriptor: descriptor.concat(), ..Self::new(name) };
-        entry.sizes[1] = [0; 2];
-        entry
-    }
-}
-
-fn archive(entries: &[Written]) -> Vec<u8> {
-    let (mut out, mut central) = (Vec::<u8>::new(), Vec::<u8>::new());
-    for entry in entries {
-        let position = u32::try_from(out.len()).unwrap();
-        let fields = |crc: u32, [packed, size]: [u32; 2], extra: &[u8]| {
-            let mut fields = [[20, 0].to_vec(), entry.flags.to_le_bytes().to_vec(), vec![0; 6]].concat();
-            for number in [crc, packed, size] {
-                fields.extend(number.to_le_bytes());
-            }
-            for length in [entry.name.len(), extra.len()] {
-                fields.extend(u16::try_from(length).unwrap().to_le_bytes());
-            }
-            fields
-        };
-        let local_crc = if entry.flags & super::DESCRIPTOR == 0 { entry.crc } else { 0 };
-        let local = fields(local_crc, entry.sizes[1], &entry.local_extra);
-        for part in [
-            b"PK\x03\x04",
-            &local[..],
-            entry.name.as_bytes(),
-            &entry.local_extra,
-            &entry.data,
-            &entry.descriptor,
-        ] {
-            out.extend(part);
-        }
-        let header = fields(entry.crc, entry.sizes[0], &entry.central_extra);
-        for part in [
-            b"PK\x01\x02\x14\0",
-            &header[..],
-            &[0; 10],
-            &position.to_le_bytes(),
-            entry.name.as_bytes(),
-            &entry.central_extra,
-        ] {
-            central.extend(part);
-        }
-    }
-    let count = u16::try_from(entries.len()).unwrap().to_le_bytes();
-    let numbers = [central.len(), out.len()].map(|number| u32::try_from(number).unwrap().to_le_bytes());
-    out.extend(central);
-    for part in [b"PK\x05\x06\0\0\0\0", &count[..], &count, &numbers[0], &numbers[1], &[0; 2]] {
-        out.extend(part);
-    }
-    out
+/// An entry written by somebody who could not go back.
+fn streamed(name: &str, descriptor: &[&[u8]]) -> Entry {
+    let mut entry = Entry { flags: DESCRIPTOR, behind: descriptor.concat(), ..hello_at(name) };
+    entry.sizes[1] = [0; 2];
+    entry
 }
 
 /// Gives an archive a zip64 end, and all ones in place of what that says.
@@ -174,7 +103,7 @@ fn the_literal_archive_is_read() {
 #[test]
 fn an_archive_that_is_cut_off_anywhere_or_goes_on_is_refused() {
     let descriptor: &[&[u8]] = &[b"PK\x07\x08", &crc32(b"hello").to_le_bytes(), &[5, 0, 0, 0, 5, 0, 0, 0]];
-    for archive in [literal(), with_zip64_end(&literal()), archive(&[Written::streamed("a", descriptor)])] {
+    for archive in [literal(), with_zip64_end(&literal()), archive(&[streamed("a", descriptor)])] {
         for len in 0..archive.len() {
             refused(&archive[..len]);
         }
@@ -186,7 +115,7 @@ fn an_archive_that_is_cut_off_anywhere_or_goes_on_is_refused() {
 #[test]
 fn no_bit_of_an_archive_changes_what_is_read() {
     let descriptor: &[&[u8]] = &[&crc32(b"hello").to_le_bytes(), &[5, 0, 0, 0, 5, 0, 0, 0]];
-    for archive in [literal(), with_zip64_end(&literal()), archive(&[Written::streamed("a", descriptor)])] {
+    for archive in [literal(), with_zip64_end(&literal()), archive(&[streamed("a", descriptor)])] {
         let whole = read(&archive).unwrap();
         let mut changed = archive.clone();
         let mut unnoticed = 0;
@@ -281,7 +210,7 @@ fn what_two_readers_could_see_differently_is_refused_by_name() {
         assert!(refused(&second).contains("the mark of a second end behind its end"));
     }
     for (first, second) in [("x", "x"), ("x", "X")] {
-        let message = refused(&archive(&[Written::new(first), Written::new(second)]));
+        let message = refused(&archive(&[hello_at(first), hello_at(second)]));
         assert!(message.contains("have one name, ignoring case"), "{message}");
     }
 }
@@ -306,7 +235,7 @@ fn sizes_are_believed_within_what_the_data_can_be() {
     stored[DIRECTORY + 24] = 6;
     assert!(refused(&stored).contains("it is stored as 5 bytes, and has 6"));
     // Something behind the end of the deflated data.
-    let mut longer = Written::new("a");
+    let mut longer = hello_at("a");
     (longer.data, longer.sizes) = (b"\x01\x05\0\xfa\xffhello!".to_vec(), [[11, 5]; 2]);
     let mut longer = archive(&[longer]);
     let directory = longer.len() - 22 - 47;
@@ -320,36 +249,30 @@ fn a_descriptor_is_read_in_each_of_its_forms_and_must_agree() {
     let (mark, five, wide_five) = (b"PK\x07\x08".as_slice(), [5, 0, 0, 0], 5_u64.to_le_bytes());
     let wide = |descriptor: &[&[u8]]| {
         let extra = [[1, 0, 16, 0].as_slice(), &[0; 16]].concat();
-        let mut entry = Written { local_extra: extra, ..Written::streamed("a", descriptor) };
+        let mut entry = Entry { local_extra: extra, ..streamed("a", descriptor) };
         entry.sizes[1] = [u32::MAX; 2];
         entry
     };
     for entry in [
-        Written::streamed("a", &[&crc, &five, &five]),
-        Written::streamed("a", &[mark, &crc, &five, &five]),
+        streamed("a", &[&crc, &five, &five]),
+        streamed("a", &[mark, &crc, &five, &five]),
         wide(&[&crc, &wide_five, &wide_five]),
         wide(&[mark, &crc, &wide_five, &wide_five]),
     ] {
-        assert_eq!(read(&archive(&[entry, Written::new("b")])).unwrap().len(), 2);
+        assert_eq!(read(&archive(&[entry, hello_at("b")])).unwrap().len(), 2);
     }
     for (entry, words) in [
-        (Written::streamed("a", &[]), "0 bytes behind \"a\" for its descriptor, where 12 or 16 are wanted"),
-        (Written::streamed("a", &[&crc, &wide_five, &wide_five]), "20 bytes behind \"a\""),
+        (streamed("a", &[]), "0 bytes behind \"a\" for its descriptor, where 12 or 16 are wanted"),
+        (streamed("a", &[&crc, &wide_five, &wide_five]), "20 bytes behind \"a\""),
         (wide(&[&crc, &five, &five]), "12 bytes behind \"a\" for its descriptor, where 20 or 24 are wanted"),
-        (
-            Written::streamed("a", &[&crc, &five, &[6, 0, 0, 0]]),
-            "a descriptor behind \"a\" that says something else",
-        ),
-        (Written::streamed("a", &[b"PK\x07\x09", &crc, &five, &five]), "says something else"),
-        (
-            Written { descriptor: vec![0; 12], ..Written::new("a") },
-            "12 bytes behind \"a\" that belong to nothing",
-        ),
+        (streamed("a", &[&crc, &five, &[6, 0, 0, 0]]), "a descriptor behind \"a\" that says something else"),
+        (streamed("a", &[b"PK\x07\x09", &crc, &five, &five]), "says something else"),
+        (Entry { behind: vec![0; 12], ..hello_at("a") }, "12 bytes behind \"a\" that belong to nothing"),
     ] {
         let message = refused(&archive(&[entry]));
         assert!(message.contains(words), "{message}");
     }
-    let mut stated = Written::streamed("a", &[&crc, &five, &five]);
+    let mut stated = streamed("a", &[&crc, &five, &five]);
     stated.sizes[1] = [5, 5];
     assert_eq!(read(&archive(&[stated.clone()])).unwrap().len(), 1);
     stated.sizes[1] = [5, 6];
@@ -364,7 +287,7 @@ fn zip64_is_read_where_a_field_is_all_ones_and_must_be_whole() {
     };
     let ones = [[u32::MAX; 2]; 2];
     let wide = |central_extra: Vec<u8>, local_extra: Vec<u8>| {
-        archive(&[Written { sizes: ones, central_extra, local_extra, ..Written::new("a") }])
+        archive(&[Entry { sizes: ones, central_extra, local_extra, ..hello_at("a") }])
     };
     assert_eq!(read(&wide(field(&[5, 5]), field(&[5, 5]))).unwrap()["a"], b"hello");
     assert!(
@@ -379,9 +302,9 @@ fn zip64_is_read_where_a_field_is_all_ones_and_must_be_whole() {
     assert!(
         refused(&wide(twice, field(&[5, 5]))).contains("a second size, place or name in its extra field")
     );
-    let renamed = Written { central_extra: b"\x75\x70\x06\0\x01\0\0\0\0b".to_vec(), ..Written::new("a") };
+    let renamed = Entry { central_extra: b"\x75\x70\x06\0\x01\0\0\0\0b".to_vec(), ..hello_at("a") };
     assert!(refused(&archive(&[renamed])).contains("a second size, place or name in its extra field"));
-    let timed = Written { central_extra: b"UT\x05\0\x03\0\0\0\0".to_vec(), ..Written::new("a") };
+    let timed = Entry { central_extra: b"UT\x05\0\x03\0\0\0\0".to_vec(), ..hello_at("a") };
     assert_eq!(read(&archive(&[timed])).unwrap().len(), 1);
 
     let wide = with_zip64_end(&literal());
