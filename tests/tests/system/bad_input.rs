@@ -71,6 +71,8 @@ fn keys_that_are_wrong_missing_or_no_keys() {
     apply(&workshop().path("nobody.pub")).ends(ExitCode::Untrusted).says(&["nobody.pub"]);
     apply(&workshop().path("vendor.key")).ends(ExitCode::Untrusted).says(&["no minisign public key"]);
     apply(server.root()).ends(ExitCode::Untrusted).says(&["holds no public key"]);
+    #[cfg(unix)]
+    apply(Path::new("/dev/zero")).ends(ExitCode::Untrusted).says(&["/dev/zero", "more than 65536 bytes"]);
     patcher(args!["apply", workshop().bundle(), "--role", "site-server", "--target", server.root()])
         .ends(ExitCode::BadCommandLine)
         .says(&["--keys"]);

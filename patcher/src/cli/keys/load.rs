@@ -1,6 +1,7 @@
 //! Key rings from the disk: a public key file, a `keyring.toml`, or a folder with either.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::keyring::{Chain, KeyRing, MAX_RING, RING_FILE, RING_FOLDER, part_of_chain};
@@ -81,12 +82,15 @@ fn has_ending(path: &Path, ending: &str) -> bool {
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    let size = fs::metadata(path).map_err(|error| unreadable(path, error))?.len();
-    if size > MAX_RING {
-        let error = format!("{} is {size} bytes large, a key file has at most {MAX_RING}", path.display());
+    // What a device or a pipe gives has no size beforehand.
+    let file = fs::File::open(path).map_err(|error| unreadable(path, error))?;
+    let mut text = String::new();
+    file.take(MAX_RING + 1).read_to_string(&mut text).map_err(|error| unreadable(path, error))?;
+    if text.len() as u64 > MAX_RING {
+        let error = format!("{} has more than {MAX_RING} bytes, a key file has at most that", path.display());
         return Err(Failure::new(ExitCode::Untrusted, error).hint("--keys names something else than a key"));
     }
-    fs::read_to_string(path).map_err(|error| unreadable(path, error))
+    Ok(text)
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Failure {
