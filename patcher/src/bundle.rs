@@ -28,7 +28,7 @@ pub const SIGNATURE_FOLDER: &str = "signatures/";
 pub const SIGNATURE_ENDING: &str = ".minisig";
 /// Largest signature file that is read.
 const MAX_SIGNATURE: u64 = 4096;
-/// Most signatures a bundle may carry.
+/// Most signatures of a manifest, and of each key ring, that a bundle may carry.
 const MAX_SIGNATURES: usize = 64;
 
 /// Why a bundle is refused.

@@ -155,7 +155,9 @@ impl BuildArgs {
         };
         let (rings, chain) = rings(self.keys.as_deref(), &signing)?;
         for ring in &rings {
-            require_floor(ring, &recipe)?;
+            ring.require_current(&recipe.id, recipe.revision).map_err(|error| {
+                Failure::new(ExitCode::Untrusted, error).hint("raise `revision` in the recipe")
+            })?;
         }
 
         let progress = fitting(self.quiet);
@@ -231,22 +233,6 @@ fn rings(keys: Option<&Path>, signing: &[SigningKey]) -> Result<(Vec<KeyRing>, C
         chain = beside;
     }
     Ok((rings, chain))
-}
-
-/// Refuses to build a revision that the ring has withdrawn.
-fn require_floor(ring: &KeyRing, recipe: &Recipe) -> Result<(), Failure> {
-    match ring.floor(&recipe.id).filter(|floor| *floor > recipe.revision) {
-        None => Ok(()),
-        Some(floor) => {
-            let error = format!(
-                "{} revision {} was withdrawn: the {} asks for revision {floor} or later",
-                recipe.id,
-                recipe.revision,
-                ring.shown()
-            );
-            Err(Failure::new(ExitCode::Untrusted, error).hint("raise `revision` in the recipe"))
-        }
-    }
 }
 
 /// A bundle that the recipe does not build.

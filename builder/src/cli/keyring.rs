@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use qfe_patcher::bundle::SIGNATURE_ENDING;
 use qfe_patcher::bundle::keyring::{Chain, Edition, KeyRing, KeyRingError, MAX_RING, RING_FILE};
 use qfe_patcher::cli::failure::Failure;
-use qfe_patcher::cli::keys::{chain_in, load, load_chain};
+use qfe_patcher::cli::keys::{chain_in, load_chain, load_first};
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::host::Trouble;
 use qfe_patcher::json::{Json, object};
@@ -127,7 +128,7 @@ impl SignRingArgs {
         write(format!("{version}.toml"), &text)?;
         for key in &keys {
             let signature = key.sign_ring(edition, text.as_bytes()).map_err(super::sign_failure)?;
-            write(format!("{version}.{}.minisig", key.id()), &signature)?;
+            write(format!("{version}.{}{SIGNATURE_ENDING}", key.id()), &signature)?;
         }
         let missing = missing(&chain_in(&folder)?, edition);
         let mut notes = format!("{}: {edition} is signed\n", self.ring.display());
@@ -180,7 +181,7 @@ fn of_ring(error: KeyRingError, path: &Path) -> Failure {
 pub(super) fn followed(keys: &Path) -> Result<(KeyRing, Chain), Failure> {
     let chain = load_chain(keys)?;
     let newest = ring::newest(&chain).map_err(ring_failure)?;
-    let ring = load(keys)?;
+    let ring = load_first(keys)?.follow(&chain)?;
     match newest.filter(|newest| newest.edition() != ring.edition()) {
         None => Ok((ring, chain)),
         Some(newest) => {

@@ -161,6 +161,22 @@ pub enum TrustError {
 
 debug_as_shown!(TrustError);
 
+/// A revision that a ring has withdrawn.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{update} revision {revision} was withdrawn: the {ring} asks for revision {floor} or later")]
+pub struct Withdrawn {
+    /// The update.
+    pub update: UpdateId,
+    /// Its revision.
+    pub revision: u32,
+    /// The ring.
+    pub ring: String,
+    /// The oldest revision that was not withdrawn.
+    pub floor: u32,
+}
+
+debug_as_shown!(Withdrawn);
+
 fn count(keys: usize) -> String {
     match keys {
         0 => "no key".to_owned(),
@@ -449,6 +465,14 @@ impl KeyRing {
     /// Returns that of an update, where the ring says it.
     pub fn floor(&self, update: &UpdateId) -> Option<u32> {
         self.floors.iter().find(|floor| floor.update == *update).map(|floor| floor.revision)
+    }
+
+    /// Refuses a revision of an update that the ring has withdrawn.
+    pub fn require_current(&self, update: &UpdateId, revision: u32) -> Result<(), Withdrawn> {
+        match self.floor(update).filter(|floor| *floor > revision) {
+            None => Ok(()),
+            Some(floor) => Err(Withdrawn { update: update.clone(), revision, ring: self.shown(), floor }),
+        }
     }
 
     /// Tells how it was come by, one sentence each.

@@ -46,20 +46,12 @@ pub(super) fn today() -> Day {
 
 /// Refuses a bundle whose revision was withdrawn.
 pub(super) fn require_current(bundle: &VerifiedBundle) -> Result<(), Failure> {
-    let (manifest, ring) = (bundle.manifest(), bundle.verified().trust().ring());
-    match ring.floor(&manifest.id).filter(|floor| *floor > manifest.revision) {
-        None => Ok(()),
-        Some(floor) => {
-            let error = format!(
-                "{} revision {} was withdrawn: the {} asks for revision {floor} or later",
-                manifest.id,
-                manifest.revision,
-                ring.shown()
-            );
-            Err(Failure::new(ExitCode::Untrusted, error)
-                .hint("use the newer bundle; `apply` and `extract` take this one by --allow-downgrade"))
-        }
-    }
+    let manifest = bundle.manifest();
+    let ring = bundle.verified().trust().ring();
+    ring.require_current(&manifest.id, manifest.revision).map_err(|error| {
+        Failure::new(ExitCode::Untrusted, error)
+            .hint("use the newer bundle; `apply` and `extract` take this one by --allow-downgrade")
+    })
 }
 
 /// Opens a bundle file, without believing it.

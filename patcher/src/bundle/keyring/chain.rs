@@ -11,14 +11,13 @@
 //! must be able to catch up; revoked keys never count. (The Update Framework's rule for its root, section 5.3.)
 
 use super::{Edition, KeyRing, KeyRingError, Signed, TrustError};
+use crate::bundle::{MAX_SIGNATURES, SIGNATURE_ENDING};
 use crate::chain::debug_as_shown;
 
 /// The folder of the chain, in a bundle and beside a ring.
 pub const RING_FOLDER: &str = "keyring/";
 /// Most rings of a chain: decades of a new one every half year.
 pub const MAX_RINGS: usize = 64;
-/// Most signatures of a ring, as of a manifest.
-const MAX_SIGNATURES: usize = 64;
 
 /// Why a chain is not followed.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,7 +88,7 @@ pub fn part_of_chain(name: &str) -> Option<(u32, bool)> {
     let version: u32 = digits.parse().ok()?;
     let is_plain =
         version > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
-    let is_signature = rest.len() > 8 && rest.ends_with(".minisig");
+    let is_signature = rest.strip_suffix(SIGNATURE_ENDING).is_some_and(|id| !id.is_empty());
     (is_plain && (rest == "toml" || is_signature)).then_some((version, rest == "toml"))
 }
 
