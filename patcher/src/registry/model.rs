@@ -109,7 +109,9 @@ fn hold<F>(
     Ok(())
 }
 
+// SOFTWARE has a section of its own: what makes a key below it and takes that back leaves it, what is struck out does not.
 const EXPORT: &str = "Windows Registry Editor Version 5.00\r\n\r\n\
+    [HKEY_LOCAL_MACHINE\\SOFTWARE]\r\n\r\n\
     [HKEY_LOCAL_MACHINE\\SOFTWARE\\a\\b]\r\n\"Full Version\"=\"old\"\r\n\r\n\
     [-HKEY_LOCAL_MACHINE\\SOFTWARE\\a\\b]\r\n\
     [HKEY_LOCAL_MACHINE\\SOFTWARE\\aa]\r\n\"Full Version\"=dword:1\r\n\"Full Version\"=-\r\n\
@@ -122,7 +124,7 @@ proptest! {
     #[test]
     fn an_export_is_as_its_changes_say(steps in steps(), is_wide: bool) {
         let mut model = Model { makes_parents: false, keys: BTreeSet::new(), values: BTreeMap::new() };
-        model.keys.extend([r"SOFTWARE\A", r"SOFTWARE\AA"].map(str::to_owned));
+        model.keys.extend(["SOFTWARE", r"SOFTWARE\A", r"SOFTWARE\AA"].map(str::to_owned));
         let value = (r"SOFTWARE\AA".to_owned(), "FULL VERSION".to_owned());
         model.values.insert(value, RegistryValue::text("x"));
         let mut bytes = EXPORT.as_bytes().to_vec();
