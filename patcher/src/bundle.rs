@@ -258,19 +258,21 @@ impl VerifiedBundle {
         names.iter().try_for_each(|name| self.read(name).map(drop))
     }
 
-    /// Makes a new file: by a delta where there is one from `old` (its digest and bytes), otherwise from the whole
-    /// payload.
+    /// Makes a new file: the whole payload where the bundle holds it, for reading that takes a twentieth of the time
+    /// that decoding takes; otherwise by the delta from `old` (its digest and bytes).
     pub fn make(
         &mut self,
         file: &FileEntry,
         old: Option<(Digest, Vec<u8>)>,
     ) -> Result<(Vec<u8>, Made), BundleError> {
+        if let Some(member) = &file.member {
+            return Ok((self.read(member)?, Made::Whole));
+        }
         let digest = old.as_ref().map(|(digest, _)| *digest);
         let delta = digest.and_then(|digest| self.manifest().delta(file, digest)).cloned();
-        match (delta, old, &file.member) {
-            (Some(delta), Some((_, old)), _) => Ok((self.decode(&delta, file, old)?, Made::ByDelta)),
-            (_, _, Some(member)) => Ok((self.read(member)?, Made::Whole)),
-            (_, _, None) => Err(BundleError::NoWay {
+        match (delta, old) {
+            (Some(delta), Some((_, old))) => Ok((self.decode(&delta, file, old)?, Made::ByDelta)),
+            _ => Err(BundleError::NoWay {
                 name: file.name.clone(),
                 old: digest.map_or_else(|| "that is absent".to_owned(), |digest| digest.to_string()),
             }),

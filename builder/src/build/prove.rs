@@ -3,7 +3,7 @@
 use qfe_patcher::bundle::container::Source;
 use qfe_patcher::bundle::keyring::KeyRing;
 use qfe_patcher::bundle::manifest::FileEntry;
-use qfe_patcher::bundle::{Bundle, BundleError, Made};
+use qfe_patcher::bundle::{Bundle, BundleError};
 use qfe_patcher::day::Day;
 use qfe_patcher::target_path::TargetPath;
 
@@ -50,29 +50,27 @@ pub fn prove(
     }
     progress.stage("proving the bundle", entries.len());
     for (entry, file) in entries.iter().zip(&survey.files) {
-        let mut olds: Vec<_> = file.baselines.iter().map(Some).collect();
         if entry.member.is_some() {
-            olds.push(None);
+            let (new, _) = bundle.make(entry, None)?;
+            require(entry, file, &new, "whole")?;
         }
-        for old in olds {
-            // A baseline that is the new file already is never decoded from.
-            if old.is_some_and(|old| old.digest == file.digest) && entry.member.is_none() {
-                continue;
+        for old in &file.baselines {
+            match bundle.manifest().delta(entry, old.digest).cloned() {
+                Some(delta) => {
+                    let new = bundle.decode(&delta, entry, old.bytes.clone())?;
+                    require(entry, file, &new, "by a delta")?;
+                }
+                // One that is the new file already needs none.
+                None if old.digest == file.digest => {}
+                None => drop(bundle.make(entry, Some((old.digest, old.bytes.clone())))?),
             }
-            let old = old.map(|old| (old.digest, old.bytes.clone()));
-            let (new, made) = bundle.make(entry, old)?;
-            require(entry, file, &new, made)?;
         }
         progress.step(&file.shown());
     }
     Ok(())
 }
 
-fn require(entry: &FileEntry, file: &SurveyedFile, new: &[u8], made: Made) -> Result<(), ProofError> {
-    let way = match made {
-        Made::ByDelta => "by a delta",
-        Made::Whole => "whole",
-    };
+fn require(entry: &FileEntry, file: &SurveyedFile, new: &[u8], way: &'static str) -> Result<(), ProofError> {
     let same = new == file.bytes && entry.sha256 == file.digest && entry.platform == file.platform;
     if same { Ok(()) } else { Err(ProofError::Differs { name: entry.name.clone(), way }) }
 }

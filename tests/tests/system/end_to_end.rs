@@ -284,6 +284,11 @@ fn a_lean_bundle_is_small_and_makes_the_same_files() {
     let sizes = [&lean, &workshop().bundle()].map(|path| fs::metadata(path).unwrap().len());
     assert!(sizes[0] * 5 < sizes[1], "{sizes:?}");
     let server = Server::new("alpha");
-    server.apply(&lean).succeeds();
+    let said = server.apply(&lean).succeeds();
+    assert!(said.stderr.contains("(by delta)") && !said.stderr.contains("(whole file)"), "{}", said.stderr);
     assert_updated(&server, "alpha");
+    // A bundle that holds both takes what is quicker.
+    let server = Server::new("alpha");
+    let said = server.apply(&workshop().bundle()).succeeds();
+    assert!(said.stderr.contains("(whole file)") && !said.stderr.contains("(by delta)"), "{}", said.stderr);
 }
