@@ -215,6 +215,8 @@ pub struct KeyRing {
     first: Option<Edition>,
     /// The version that is missing in a chain, and its newest.
     gap: Option<(u32, u32)>,
+    /// The chain of which that is so: another chain may hold what it misses.
+    spare: Chain,
 }
 
 impl KeyRing {
@@ -251,6 +253,7 @@ impl KeyRing {
             floors: document.floors.into_iter().filter_map(floor).collect(),
             first: None,
             gap: None,
+            spare: Chain::default(),
         };
         for (file, text) in files {
             let line = text.lines().nth(1).unwrap_or_default();

@@ -141,7 +141,8 @@ impl Link {
 }
 
 impl KeyRing {
-    /// Follows a chain to the newest ring that it leads to. A ring without a version stays what it is.
+    /// Follows a chain to the newest ring that it leads to, with those of the chain before that a missing one kept from
+    /// being reached. A ring without a version stays what it is.
     pub fn follow(mut self, chain: &Chain) -> Result<Self, ChainError> {
         let Some(edition) = self.edition.clone() else { return Ok(self) };
         if let Some(link) = chain.link(edition.version) {
@@ -152,7 +153,9 @@ impl KeyRing {
             }
         }
         let mut reached = edition.version;
-        while let Some(link) = chain.link(reached.saturating_add(1)).filter(|link| link.version > reached) {
+        let spare = std::mem::take(&mut self.spare);
+        let next = |version: u32| chain.link(version).or_else(|| spare.link(version));
+        while let Some(link) = next(reached.saturating_add(1)).filter(|link| link.version > reached) {
             let version = link.version;
             let untrusted = |by| move |source| ChainError::Untrusted { version, by, source };
             self.check(&link.signed).map_err(untrusted(reached))?;
@@ -167,9 +170,10 @@ impl KeyRing {
             self.first = before.first.or(before.edition);
             reached = version;
         }
-        let newest = chain.links.iter().map(|link| link.version).max().unwrap_or(0);
-        if newest > reached {
-            self.gap = Some((reached + 1, newest));
+        let newest = chain.links.iter().chain(&spare.links).map(|link| link.version).max().unwrap_or(0);
+        self.gap = (newest > reached).then(|| (reached + 1, newest));
+        if self.gap.is_some() {
+            self.spare = chain.clone();
         }
         Ok(self)
     }

@@ -177,6 +177,17 @@ fn rings_are_followed_by_the_word_of_both() {
             .carries(third.signed_by(&["Bob", "Cat"]))
             .signed_by(&["Cat"])
             .good(&["version 3 is trusted by version 1"]),
+        case("the bundle carries what is missing beside the keys")
+            .ring(&first)
+            .beside(third.signed_by(&["Bob", "Cat"]))
+            .carries(second.signed_by(&["Ann", "Bob"]))
+            .signed_by(&["Cat"])
+            .good(&["version 3 is trusted by version 1"]),
+        case("neither beside the keys nor in the bundle")
+            .ring(&first)
+            .beside(third.signed_by(&["Bob", "Cat"]))
+            .signed_by(&["Ann"])
+            .good(&["note: key ring version 3 is not used, as version 2 is missing"]),
         case("a forged ring beside the keys")
             .ring(&first)
             .beside(second.signed_by(&["Eve"]))
