@@ -141,14 +141,16 @@ END
 std=$WIN_HOME/std/test
 for word in "\$@"; do [ "\$word" != --release ] || std=$WIN_HOME/std/release; done
 export RUSTC=$RUSTC RUSTDOC=/usr/bin/rustdoc CARGO_TARGET_DIR="\${CARGO_TARGET_DIR:-target/windows}"
+# For the one switch below that is not stable yet.
+[ \$std != $WIN_HOME/std/release ] || export RUSTC_BOOTSTRAP=1
 END
   for target in $TARGETS; do
     upper="CARGO_TARGET_$(printf '%s' "$target" | tr a-z- A-Z_)"
     echo "export ${upper}_RUNNER=$WIN_HOME/bin/wine-run ${upper}_LINKER=${target%%-*}-w64-mingw32-gcc"
-    # Of 32 bits, where each byte counts: no unwind tables, and SHA-256 as a loop for what is older than its instructions,
-    # a seventh slower there and 9 KB smaller.
+    # Of 32 bits, where each byte counts: no unwind tables (a tenth); SHA-256 as a loop for what is older than its
+    # instructions, a seventh slower there (9 KB); panics name their file, not the line (24 KB).
     case $target in
-      i686-*) echo "[ \$std != $WIN_HOME/std/release ] && small= || small=' -Clink-arg=-Wl,-T,$WIN_HOME/without-unwind-tables.ld --cfg sha2_backend_soft=\"compact\"'" ;;
+      i686-*) echo "[ \$std != $WIN_HOME/std/release ] && small= || small=' -Clink-arg=-Wl,-T,$WIN_HOME/without-unwind-tables.ld --cfg sha2_backend_soft=\"compact\" -Zlocation-detail=file'" ;;
       *) echo 'small=' ;;
     esac
     echo "export ${upper}_RUSTFLAGS=\"--sysroot=\$std\$small\" ${upper}_RUSTDOCFLAGS=\"--sysroot=\$std\""
