@@ -249,6 +249,7 @@ fn assemble(
         roles: profile.role_entries(),
         readiness: profile.readiness.clone(),
         manual: manual(recipe, profile),
+        variants: Vec::new(),
         files,
         deltas: entries,
         members: members
@@ -288,6 +289,7 @@ fn entry(file: &SurveyedFile, member: Option<TargetPath>) -> FileEntry {
     };
     FileEntry {
         platform: file.platform,
+        variant: None,
         name: file.name.clone(),
         size: file.bytes.len() as u64,
         sha256: file.digest,

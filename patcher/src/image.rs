@@ -1,4 +1,4 @@
-//! The reader of PE images: which machine a file is for, when it was linked, which version it states.
+//! The reader of PE images: which machine a file is for, when it was linked, which version and language it states.
 //!
 //! Reads only what decides something: headers, section table and the version resource. Everything is
 //! bounds-checked, nothing is executed or mapped, and no table is followed deeper than the format's
@@ -20,6 +20,9 @@ pub struct Image {
     pub time_stamp: u32,
     /// The file version of its version resource; none if it has no readable one.
     pub version: Option<FileVersion>,
+    /// The language of its version resource, by the first `Translation`: a Windows language id, such as 0x0407; none if
+    /// it states none.
+    pub language: Option<u16>,
 }
 
 /// Why bytes are no PE image.
@@ -52,7 +55,13 @@ impl Image {
         }
         let machine = headers.u16(4).ok_or(NotAnImage::Truncated)?;
         let time_stamp = headers.u32(8).ok_or(NotAnImage::Truncated)?;
-        Ok(Self { machine: Machine(machine), time_stamp, version: version(bytes, headers) })
+        let info = version_info(bytes, headers);
+        Ok(Self {
+            machine: Machine(machine),
+            time_stamp,
+            version: info.and_then(fixed_version),
+            language: info.and_then(language),
+        })
     }
 }
 
@@ -95,10 +104,10 @@ const VERSION_TYPE: u32 = 16;
 /// Signature of `VS_FIXEDFILEINFO`.
 const FIXED_INFO: u32 = 0xfeef_04bd;
 
-/// Finds the file version in the version resource; none if anything on the way is missing or out of bounds.
+/// Finds the version resource; none if anything on the way is missing or out of bounds.
 ///
 /// `headers` starts at the PE signature: 4 bytes of it, 20 of the file header, then the optional header.
-fn version(bytes: &[u8], headers: Reader<'_>) -> Option<FileVersion> {
+fn version_info<'a>(bytes: &'a [u8], headers: Reader<'_>) -> Option<&'a [u8]> {
     let optional = headers.from(24)?;
     let directories = match optional.u16(0)? {
         PE32 => 96,
@@ -120,7 +129,7 @@ fn version(bytes: &[u8], headers: Reader<'_>) -> Option<FileVersion> {
     let leaf = usize::try_from(find_entry(resources, languages, None)?).ok()?;
     let data_rva = resources.size(leaf)?;
     let data_size = resources.size(leaf.checked_add(4)?)?;
-    fixed_version(Reader(bytes).slice(offset_of(data_rva)?, data_size)?)
+    Reader(bytes).slice(offset_of(data_rva)?, data_size)
 }
 
 /// Translates a relative virtual address into a file offset by the section table.
@@ -156,7 +165,7 @@ fn fixed_version(info: &[u8]) -> Option<FileVersion> {
     // Key "VS_VERSION_INFO" with its end is 32 bytes after the 6 of the head; 38 is padded to 40.
     const FIXED_AT: usize = 40;
     let info = Reader(info);
-    let key: Vec<u8> = "VS_VERSION_INFO\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let key = in_utf16("VS_VERSION_INFO\0");
     if info.slice(6, key.len())? != key || info.u32(FIXED_AT)? != FIXED_INFO {
         return None;
     }
@@ -167,6 +176,17 @@ fn fixed_version(info: &[u8]) -> Option<FileVersion> {
         high(FIXED_AT + 12)?,
         info.u16(FIXED_AT + 12)?,
     ]))
+}
+
+/// Reads the first language of a `VS_VERSIONINFO`: the value of its `Var`, which comes behind the key on a multiple of four.
+fn language(info: &[u8]) -> Option<u16> {
+    let key = in_utf16("Translation\0");
+    let at = info.windows(key.len()).position(|bytes| bytes == key)?;
+    Reader(info).u16((at + key.len()).next_multiple_of(4))
+}
+
+fn in_utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
 #[cfg(test)]

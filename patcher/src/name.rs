@@ -1,4 +1,4 @@
-//! Names that become part of file names and command lines: update numbers and roles.
+//! Names that become part of file names and command lines: update numbers, roles and variants.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +16,12 @@ pub struct UpdateId(String);
 /// Roles are defined by the product profile, carried in the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Role(String);
+
+/// One of several forms in which an update's files come, such as `german`: spelled as a role is.
+///
+/// Variants are defined by the update, in its manifest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Variant(String);
 
 /// A text that cannot be such a name.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,9 +80,28 @@ impl FromStr for Role {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let wanted = "1 to 32 lower-case letters, digits and '-'";
-        check(text, "role", wanted, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-').map(Self)
+        check_word(text, "role").map(Self)
     }
+}
+
+impl Variant {
+    /// Returns the name of the variant.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Variant {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        check_word(text, "variant").map(Self)
+    }
+}
+
+fn check_word(text: &str, what: &'static str) -> Result<String, InvalidName> {
+    let wanted = "1 to 32 lower-case letters, digits and '-'";
+    check(text, what, wanted, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// Shows a name as it is.
@@ -92,6 +117,7 @@ macro_rules! shown_as_it_is {
 
 shown_as_it_is!(UpdateId);
 shown_as_it_is!(Role);
+shown_as_it_is!(Variant);
 
 #[cfg(test)]
 mod tests {

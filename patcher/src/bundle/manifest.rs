@@ -13,7 +13,7 @@ use crate::chain::debug_as_shown;
 use crate::delta::Codec;
 use crate::digest::Digest;
 use crate::json::{FromJson, Json, JsonError, object_json};
-use crate::name::{Role, UpdateId};
+use crate::name::{Role, UpdateId, Variant};
 use crate::platform::Platform;
 use crate::target_path::TargetPath;
 use crate::version::FileVersion;
@@ -24,6 +24,8 @@ pub const MANIFEST_NAME: &str = "manifest.json";
 pub const MAX_MANIFEST: u64 = 4 << 20;
 /// Largest payload or delta.
 pub const MAX_MEMBER: u64 = 1 << 30;
+/// Most variants: more than there are languages of any product.
+const MAX_VARIANTS: usize = 64;
 /// The kinds of gates that this program knows: those of [`Gate`].
 const GATES: [&str; 4] = ["registry-build", "registry-one-of", "registry-machine", "pending-renames"];
 /// The format this program writes and reads.
@@ -62,6 +64,8 @@ pub struct Manifest {
     pub readiness: Vec<ReadySet>,
     /// What an admin does by hand around it.
     pub manual: Vec<ManualStep>,
+    /// The forms in which some of its files come, of which a target has one; none: all files are for every target.
+    pub variants: Vec<VariantEntry>,
     /// The new files, by platform and name.
     pub files: Vec<FileEntry>,
     /// The deltas, by old and new digest.
@@ -86,16 +90,32 @@ object_json!(Manifest {
     roles,
     readiness,
     manual,
+    variants or default,
     files,
     deltas,
     members
 });
+
+/// A form in which some files come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariantEntry {
+    /// Its name.
+    pub variant: Variant,
+    /// What it is, for people.
+    pub title: String,
+    /// The Windows language ids by which a target's files show that they are of it.
+    pub languages: Vec<u16>,
+}
+
+object_json!(VariantEntry { variant, title, languages });
 
 /// A new file of one platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileEntry {
     /// The platform it is for.
     pub platform: Platform,
+    /// The variant it is of; none: it is for all of them.
+    pub variant: Option<Variant>,
     /// Its name.
     pub name: TargetPath,
     /// Its size in bytes.
@@ -118,6 +138,7 @@ pub struct FileEntry {
 
 object_json!(FileEntry {
     platform,
+    variant or default,
     name,
     size,
     sha256,
@@ -128,6 +149,19 @@ object_json!(FileEntry {
     install,
     baselines
 });
+
+impl FileEntry {
+    /// Tells whether a target of this variant, if it is of any, gets the file.
+    pub fn is_for(&self, variant: Option<&Variant>) -> bool {
+        self.variant.is_none() || self.variant.as_ref() == variant
+    }
+
+    /// Returns what the file is called in messages.
+    pub fn shown(&self) -> String {
+        let variant = self.variant.as_ref().map_or_else(String::new, |variant| format!(" ({variant})"));
+        format!("{}/{}{variant}", self.platform, self.name)
+    }
+}
 
 /// Where a file goes in one role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -289,7 +323,14 @@ impl Manifest {
             self.members.iter().map(|member| (&member.name, member)).collect();
         once("member", self.members.iter().map(|member| member.name.folded()))?;
         once("role", self.roles.iter().map(|entry| entry.role.to_string()))?;
-        once("file", self.files.iter().map(|file| format!("{}/{}", file.platform, file.name.folded())))?;
+        once("variant", self.variants.iter().map(|entry| entry.variant.to_string()))?;
+        once("language", self.variants.iter().flat_map(|entry| &entry.languages).map(u16::to_string))?;
+        if self.variants.len() > MAX_VARIANTS {
+            return contradiction(format!("it has more than {MAX_VARIANTS} variants"));
+        }
+        let variant = |file: &FileEntry| file.variant.as_ref().map_or("", Variant::as_str).to_owned();
+        let name = |file: &FileEntry| format!("{}/{} {}", file.platform, file.name.folded(), variant(file));
+        once("file", self.files.iter().map(name))?;
         once("delta", self.deltas.iter().map(|delta| format!("{} to {}", delta.old, delta.new)))?;
         if let Some(large) = self.members.iter().find(|member| member.size > MAX_MEMBER) {
             return contradiction(format!("{} is larger than {MAX_MEMBER} bytes", large.name));
@@ -311,8 +352,33 @@ impl Manifest {
         }
         for platform in Platform::ALL {
             for entry in &self.roles {
-                let places = self.files_for(platform, &entry.role).map(|(_, install)| install.to.folded());
-                apart(places.chain([self.log.folded()]).collect())?;
+                self.keep_apart(platform, &entry.role, None)?;
+                for variant in &self.variants {
+                    self.keep_apart(platform, &entry.role, Some(&variant.variant))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Requires that no file of a target is there twice, or where another one needs a folder.
+    fn keep_apart(
+        &self,
+        platform: Platform,
+        role: &Role,
+        variant: Option<&Variant>,
+    ) -> Result<(), ManifestError> {
+        // With the separator at the end, whatever lies below a path comes right behind it.
+        let mut places = vec![self.log.folded() + "/"];
+        for (file, install) in self.files_for(platform, role) {
+            if file.is_for(variant) {
+                places.push(install.to.folded() + "/");
+            }
+        }
+        places.sort();
+        for (place, next) in places.iter().zip(places.iter().skip(1)) {
+            if next.starts_with(place) {
+                return contradiction(format!("destinations {place} and {next} exclude one another"));
             }
         }
         Ok(())
@@ -323,9 +389,14 @@ impl Manifest {
         file: &FileEntry,
         members: &BTreeMap<&TargetPath, &MemberEntry>,
     ) -> Result<(), ManifestError> {
-        let name = format!("{}/{}", file.platform, file.name);
+        let name = file.shown();
         if file.size > MAX_MEMBER {
             return contradiction(format!("{name} is larger than {MAX_MEMBER} bytes"));
+        }
+        if let Some(variant) = &file.variant
+            && !self.variants.iter().any(|entry| entry.variant == *variant)
+        {
+            return contradiction(format!("{name} is of variant {variant}, which is not defined"));
         }
         if let Some(install) = file.install.iter().find(|install| self.role(&install.role).is_none()) {
             return contradiction(format!("{name} goes to role {}, which is not defined", install.role));
@@ -355,19 +426,6 @@ fn once(what: &str, names: impl Iterator<Item = String>) -> Result<(), ManifestE
             return contradiction(format!("{what} {name} stands there twice"));
         }
         seen.insert(name);
-    }
-    Ok(())
-}
-
-/// Requires that no file is there twice, or where another one needs a folder.
-fn apart(mut places: Vec<String>) -> Result<(), ManifestError> {
-    // With the separator at the end, whatever lies below a path comes right behind it.
-    places.iter_mut().for_each(|place| place.push('/'));
-    places.sort();
-    for (place, next) in places.iter().zip(places.iter().skip(1)) {
-        if next.starts_with(place) {
-            return contradiction(format!("destinations {place} and {next} exclude one another"));
-        }
     }
     Ok(())
 }
@@ -474,6 +532,32 @@ mod tests {
             ("/log", json!("Bin/alpha/Ccm.dll/x.log")),
         ] {
             let result = parse(&with(pointer, value));
+            assert!(matches!(result, Err(ManifestError::Contradiction(_))), "{pointer}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn variants_are_defined_once_and_apart() {
+        let mut sample = sample();
+        let variant = |name: &str, language: u16| json!({"variant": name, "title": "", "languages": [language]});
+        sample["variants"] = json!([variant("english", 0x409), variant("german", 0x407)]);
+        let mut english = sample["files"][0].clone();
+        english["variant"] = json!("english");
+        let mut german = english.clone();
+        german["variant"] = json!("german");
+        sample["files"] = json!([english, german]);
+        let manifest = parse(&sample).unwrap();
+        assert_eq!(manifest.to_json().sorted().to_string(), sample.to_string());
+        for (pointer, value) in [
+            ("/variants/1/variant", json!("english")),
+            ("/variants/1/languages", json!([0x409])),
+            ("/files/1/variant", json!("french")),
+            ("/files/1/variant", json!("english")),
+            ("/files/1/variant", json!(null)),
+        ] {
+            let mut wrong = sample.clone();
+            *wrong.pointer_mut(pointer).unwrap() = value;
+            let result = parse(&wrong);
             assert!(matches!(result, Err(ManifestError::Contradiction(_))), "{pointer}: {result:?}");
         }
     }

@@ -16,7 +16,7 @@ use crate::bundle::product::RoleEntry;
 use crate::exit::ExitCode;
 use crate::host::{Disk, Files, Kind, RegistryAt, ServiceState};
 use crate::json::{Json, object};
-use crate::name::Role;
+use crate::name::{Role, Variant};
 use crate::platform::Platform;
 use crate::update::apply::{Applied, Apply};
 use crate::update::contention::{Contention, InUse};
@@ -35,6 +35,7 @@ pub(super) struct ApplyArgs {
     target: Option<PathBuf>,
     keys: Option<PathBuf>,
     platform: Option<Platform>,
+    variant: Option<Variant>,
     dry_run: bool,
     yes: bool,
     log: Option<PathBuf>,
@@ -58,6 +59,7 @@ impl ApplyArgs {
             target: given.path("target"),
             keys: given.path("keys"),
             platform: given.value("platform")?,
+            variant: given.value("variant")?,
             dry_run: given.is_set("dry-run"),
             yes: given.is_set("yes"),
             log: given.path("log"),
@@ -108,6 +110,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
     let request = Request {
         role,
         platform: args.platform,
+        variant: args.variant.clone(),
         assumed_build: args.assume_build,
         unknown,
         services,
@@ -180,6 +183,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         "target": target_path.display().to_string(),
         "role": plan.role,
         "platform": plan.platform,
+        "variant": plan.variant,
         "dry_run": args.dry_run,
         "assumed_build": args.assume_build,
         "signers": bundle.verified().signers(),
@@ -284,7 +288,8 @@ fn bring_to_rest(
 /// Shows the plan.
 fn show(manifest: &Manifest, plan: &Plan, console: &Console) {
     console.say(format!("{} revision {}: {}", manifest.id, manifest.revision, manifest.title));
-    console.say(format!("Role {}, platform {}", plan.role, plan.platform));
+    let variant = plan.variant.as_ref().map_or_else(String::new, |variant| format!(", variant {variant}"));
+    console.say(format!("Role {}, platform {}{variant}", plan.role, plan.platform));
     for step in &plan.steps {
         console.say(format!("  {step}"));
     }

@@ -48,7 +48,7 @@ pub(super) static PROGRAM: Program = Program {
                  are kept in the target's folder `$NtUninstall...$`.",
             ],
             json: "command, outcome (\"changed\", \"already-current\", \"awaits-restart\", or of a dry run \"would-change\"), \
-                   code, id, revision, product, target, role, platform, dry_run, assumed_build, signers, key_ring (name, version; null if \
+                   code, id, revision, product, target, role, platform, variant (null if the files come in none), dry_run, assumed_build, signers, key_ring (name, version; null if \
                    it has none), downgrade (the revision below which it goes; null if none), recovered (each: id, run, found, did), files (each: path, decision, found_version, found_sha256, wanted_version), services \
                    (each: service, was, start, dependents), registry, notes, before, after. A refusal or failure, of any \
                    command: command, outcome (\"refused\" or \"failed\"), code, error, causes, findings (each: kind, subject, \
@@ -66,6 +66,7 @@ pub(super) static PROGRAM: Program = Program {
                     option("target", "DIR", "The folder to update").required_unless("help-roles"),
                     KEYS.required_unless("help-roles"),
                     PLATFORM,
+                    VARIANT,
                     DRY_RUN,
                     switch("yes", "Do not ask"),
                     LOG,
@@ -329,6 +330,11 @@ const KEYS: Argument =
     option("keys", "KEYS", "The vendor's public key file or keyring.toml, or a folder of them");
 const PLATFORM: Argument =
     option("platform", "PLATFORM", "i386 or alpha; without it, what the files of the target are for");
+const VARIANT: Argument = option(
+    "variant",
+    "VARIANT",
+    "Which of the bundle's variants; without it, the one whose language the files of the target have",
+);
 const DRY_RUN: Argument = switch("dry-run", "Show what would be done, and change nothing");
 const ALLOW_DOWNGRADE: Argument = switch(
     "allow-downgrade",

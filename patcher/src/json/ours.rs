@@ -11,7 +11,7 @@ use crate::delta::Codec;
 use crate::digest::Digest;
 use crate::exit::ExitCode;
 use crate::host::{RegistryAt, ServiceStart, ServiceState, ServicesAt};
-use crate::name::{Role, UpdateId};
+use crate::name::{Role, UpdateId, Variant};
 use crate::platform::Platform;
 use crate::registry::RegistryKey;
 use crate::target_path::TargetPath;
@@ -46,7 +46,18 @@ macro_rules! text_json {
     };
 }
 
-text_json!(Day, Digest, RegistryAt, ServicesAt, Role, UpdateId, RegistryKey, TargetPath, FileVersion);
+text_json!(
+    Day,
+    Digest,
+    RegistryAt,
+    ServicesAt,
+    Role,
+    UpdateId,
+    Variant,
+    RegistryKey,
+    TargetPath,
+    FileVersion
+);
 text_to_json!(KeyId);
 
 words_json!(Codec { Bsdiff = "bsdiff", Exe = "exe" });

@@ -91,6 +91,8 @@ pub struct Present {
     pub machine: Option<Machine>,
     /// Its file version, if it states one.
     pub version: Option<FileVersion>,
+    /// The language of its version resource, if it states one.
+    pub language: Option<u16>,
 }
 
 impl Present {
@@ -110,6 +112,7 @@ impl Present {
             sha256: Digest::of(bytes),
             machine: image.map(|image| image.machine),
             version: image.and_then(|image| image.version),
+            language: image.and_then(|image| image.language),
         }
     }
 }
@@ -174,16 +177,23 @@ fn files(
     manifest: &Manifest,
     request: &Request,
 ) -> Result<Vec<FileFact>, FactsError> {
-    let mut facts = Vec::new();
+    let mut facts: Vec<FileFact> = Vec::new();
     for (file, entry) in manifest.files.iter().enumerate() {
         for (number, install) in entry.install.iter().enumerate() {
             if install.role != request.role {
                 continue;
             }
             let place = target.locate(files, &install.to)?;
-            let present = Present::at(files, &place)?;
-            let folder = place.full.parent().filter(|_| place.missing.is_empty());
-            let volume = folder.map(|folder| files.volume(folder)).transpose()?.and_then(|volume| volume.id);
+            // Variants of a file come one after the other, and go to one place.
+            let mut before = facts.iter().rev().take(entry.install.len());
+            let (present, volume) = match before.find(|fact| fact.place.full == place.full) {
+                Some(fact) => (fact.present.clone(), fact.volume),
+                None => {
+                    let folder = place.full.parent().filter(|_| place.missing.is_empty());
+                    let volume = folder.map(|folder| files.volume(folder)).transpose()?;
+                    (Present::at(files, &place)?, volume.and_then(|volume| volume.id))
+                }
+            };
             facts.push(FileFact { platform: entry.platform, file, install: number, place, present, volume });
         }
     }

@@ -25,7 +25,7 @@ use super::order::Proof;
 use crate::bundle::keyring::Trust;
 use crate::bundle::manifest::FileEntry;
 use crate::bundle::product::{RegistrationValue, ServiceEntry};
-use crate::name::{Role, UpdateId};
+use crate::name::{Role, UpdateId, Variant};
 use crate::platform::Platform;
 use crate::registry::RegistryKey;
 use crate::target_path::TargetPath;
@@ -38,6 +38,8 @@ pub struct Request {
     pub role: Role,
     /// The platform; none: what the target has.
     pub platform: Option<Platform>,
+    /// The variant of the files; none: the one whose language the target's files have.
+    pub variant: Option<Variant>,
     /// The build of the product, as the user states it.
     pub assumed_build: Option<u16>,
     /// What to do with an old file that no baseline knows.
@@ -62,6 +64,7 @@ impl Request {
         Self {
             role,
             platform: None,
+            variant: None,
             assumed_build,
             unknown: UnknownFiles::Refuse,
             services: Services::None,
@@ -121,6 +124,8 @@ pub struct Plan {
     pub role: Role,
     /// The platform of the target.
     pub platform: Platform,
+    /// The variant of its files, where the update's come in several.
+    pub variant: Option<Variant>,
     /// A step for each file of the update, in the manifest's order.
     pub steps: Vec<Step>,
     /// The services that the run stops and starts, in the order of stopping.

@@ -120,6 +120,7 @@ pub fn run_apply(machine: &Memory, update: &Tiny) -> Result<Applied, ApplyError>
     let request = Request {
         role: "site-server".parse().expect("it is a role"),
         platform: None,
+        variant: None,
         assumed_build: None,
         unknown: UnknownFiles::Refuse,
         services: Services::Controlled,

@@ -11,6 +11,7 @@ fn machine_time_and_version_of_every_sample_are_read() {
             assert_eq!(image.machine, file.platform.machine(), "{}", file.name);
             assert_eq!(image.time_stamp, file.time_stamp_in(tree), "{}", file.name);
             assert_eq!(image.version, Some(file.version_in(tree)), "{}", file.name);
+            assert_eq!(image.language, Some(0x0409), "{}", file.name);
         }
     }
 }
@@ -24,6 +25,7 @@ fn images_cut_off_or_damaged_anywhere_give_no_panic_and_no_other_version() {
         if let Ok(read) = Image::read(&image[..cut]) {
             assert_eq!((read.machine, read.time_stamp), (whole.machine, whole.time_stamp));
             assert!(read.version.is_none() || read.version == whole.version, "cut to {cut}");
+            assert!(read.language.is_none() || read.language == whole.language, "cut to {cut}");
         }
     }
     for at in 0..0x400 {

@@ -5,10 +5,10 @@ use std::fmt;
 
 use super::file::{decide_file, wrong_machine};
 use super::{Control, Decision, Finding, FindingKind, Plan, Request, Services, Step, gate, trust};
-use crate::bundle::manifest::Manifest;
+use crate::bundle::manifest::{Manifest, VariantEntry};
 use crate::bundle::product::{Moment, RoleEntry, ServiceEntry};
 use crate::host::{ServiceStart, ServiceState};
-use crate::name::Role;
+use crate::name::{Role, Variant};
 use crate::platform::Platform;
 use crate::target_path::TargetPath;
 use crate::update::facts::{Facts, FileFact};
@@ -29,14 +29,18 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
     findings.extend(target_findings(role, facts));
     findings.extend(order_findings(manifest, facts));
     findings.extend(proof_finding(manifest, role, facts));
-    let steps = match choose_platform(manifest, facts, request) {
-        Ok(platform) => Some((platform, decide_steps(manifest, facts, request, platform, &mut findings))),
+    let chosen = choose_platform(manifest, facts, request)
+        .and_then(|platform| Ok((platform, choose_variant(manifest, facts, request, platform)?)));
+    let (platform, variant) = match chosen {
+        Ok((platform, variant)) => (Some(platform), variant),
         Err(finding) => {
             findings.push(finding);
-            None
+            (None, None)
         }
     };
-    let (platform, steps) = steps.map_or((None, Vec::new()), |(platform, steps)| (Some(platform), steps));
+    let steps = platform.map_or_else(Vec::new, |platform| {
+        decide_steps(manifest, facts, request, (platform, variant.as_ref()), &mut findings)
+    });
     // No Windows that this program runs on can load an Alpha file.
     let registers = request.com_servers == Control::Change && platform == Some(Platform::I386);
     let changes = steps.iter().any(Step::is_change);
@@ -78,6 +82,7 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
     Ok(Plan {
         role: request.role.clone(),
         platform,
+        variant,
         services: chosen.into_iter().map(|(entry, _)| entry.clone()).collect(),
         found_services,
         registers,
@@ -314,6 +319,46 @@ fn choose_platform(manifest: &Manifest, facts: &Facts, request: &Request) -> Res
     }
 }
 
+/// Decides the variant likewise, by what the user says and by the languages of the files that are there; none if the role
+/// gets no file that comes in several.
+fn choose_variant(
+    manifest: &Manifest,
+    facts: &Facts,
+    request: &Request,
+    platform: Platform,
+) -> Result<Option<Variant>, Finding> {
+    let mut languages = BTreeSet::new();
+    let mut concerned = false;
+    for fact in facts.files.iter().filter(|fact| fact.platform == platform) {
+        if manifest.files.get(fact.file).is_some_and(|file| file.variant.is_some()) {
+            concerned = true;
+            languages.extend(fact.present.as_ref().and_then(|present| present.language));
+        }
+    }
+    let is_meant = |entry: &&VariantEntry| match &request.variant {
+        Some(name) => entry.variant == *name,
+        None => entry.languages.iter().any(|language| languages.contains(language)),
+    };
+    let mut meant = manifest.variants.iter().filter(is_meant);
+    match (meant.next(), meant.next()) {
+        (Some(only), None) => return Ok(Some(only.variant.clone())),
+        (None, _) if !concerned && request.variant.is_none() => return Ok(None),
+        _ => {}
+    }
+    let found: Vec<String> = languages.iter().map(|language| format!("{language:#06x}")).collect();
+    let variants: Vec<&Variant> = manifest.variants.iter().map(|entry| &entry.variant).collect();
+    Err(Finding {
+        kind: FindingKind::WrongTarget,
+        subject: "variant of the target".to_owned(),
+        found: match &request.variant {
+            Some(name) => name.to_string(),
+            None => format!("files of these languages: {}", found.join(", ")),
+        },
+        wanted: format!("one of those in the bundle: {}", list(&variants)),
+        remedy: "name the one that this target has by --variant".to_owned(),
+    })
+}
+
 /// Tells whether the folder a file goes to exists and is no other platform's too.
 fn has_own_folder(facts: &Facts, fact: &FileFact) -> bool {
     let folder = fact.place.full.parent();
@@ -352,12 +397,14 @@ fn decide_steps(
     manifest: &Manifest,
     facts: &Facts,
     request: &Request,
-    platform: Platform,
+    (platform, variant): (Platform, Option<&Variant>),
     findings: &mut Vec<Finding>,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     for fact in facts.files.iter().filter(|fact| fact.platform == platform) {
-        let Some(entry) = manifest.files.get(fact.file) else { continue };
+        let Some(entry) = manifest.files.get(fact.file).filter(|entry| entry.is_for(variant)) else {
+            continue;
+        };
         let Some(install) = entry.install.get(fact.install) else { continue };
         match decide_file(manifest, facts, request, fact, entry, install) {
             Ok(decision) => steps.push(Step {

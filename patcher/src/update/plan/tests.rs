@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use super::{
     Control, Decision, Downgrade, Finding, FindingKind, Plan, Reason, Request, Services, UnknownFiles, decide,
 };
-use crate::bundle::manifest::Manifest;
+use crate::bundle::manifest::{FileEntry, Manifest, VariantEntry};
 use crate::digest::Digest;
 use crate::host::{Memory, ServiceStart, ServiceState, Volume};
-use crate::json;
+use crate::json::{self, ToJson};
+use crate::name::Variant;
 use crate::platform::{Machine, Platform};
 use crate::registry::RegistryValue;
 use crate::update::facts::{Facts, FileFact, GateFact, Present};
@@ -60,6 +61,7 @@ fn request() -> Request {
     Request {
         role: "site-server".parse().unwrap(),
         platform: None,
+        variant: None,
         assumed_build: None,
         unknown: UnknownFiles::Refuse,
         services: Services::Manual,
@@ -77,6 +79,7 @@ fn present(bytes: &[u8], machine: Machine, version: &str) -> Present {
         sha256: Digest::of(bytes),
         machine: Some(machine),
         version: version.parse().ok(),
+        language: None,
     }
 }
 
@@ -168,6 +171,68 @@ fn the_platform_is_that_of_the_files_and_must_be_one() {
     assert_eq!(findings[0].kind, FindingKind::WrongPlatform);
     let told = Request { platform: Some(Platform::Alpha), ..request() };
     assert_eq!(decide(&manifest("add-file", false), &both, &told).unwrap().platform, Platform::Alpha);
+}
+
+/// The manifest for Intel alone, its file in a German, an English and a French form.
+fn in_variants() -> Manifest {
+    let mut manifest = manifest("add-file", false);
+    manifest.files.truncate(1);
+    let file = manifest.files.remove(0);
+    for (name, languages) in [("english", [0x0409, 0x0809]), ("french", [0x040c, 0x080c]), ("german", [0x0407, 0x0c07])] {
+        let variant: Variant = name.parse().unwrap();
+        let languages = languages.to_vec();
+        manifest.variants.push(VariantEntry { variant: variant.clone(), title: name.to_owned(), languages });
+        manifest.files.push(FileEntry { variant: Some(variant), ..file.clone() });
+    }
+    let text = manifest.to_json().to_string();
+    Manifest::parse(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn the_variant_is_that_of_the_files_and_must_be_one() {
+    let manifest = in_variants();
+    let of_language = |language: Option<u16>| {
+        let file = Present { language, ..present(b"old", Machine::I386, "2.0.1380.1000") };
+        let mut facts = facts(Some(file), None);
+        let fact = facts.files.remove(0);
+        let file = |file| FileFact { file, present: fact.present.clone(), place: fact.place.clone(), ..fact };
+        facts.files = (0..3).map(file).collect();
+        facts
+    };
+    let variant = |facts: &Facts, request: &Request| {
+        let plan = decide(&manifest, facts, request)?;
+        assert_eq!(plan.steps.len(), 1);
+        assert_eq!(plan.steps[0].file.variant, plan.variant);
+        Ok::<_, Vec<Finding>>(plan.variant.unwrap().to_string())
+    };
+    assert_eq!(variant(&of_language(Some(0x0c07)), &request()).unwrap(), "german");
+    assert_eq!(variant(&of_language(Some(0x0409)), &request()).unwrap(), "english");
+    for (facts, found) in [
+        (of_language(None), "files of these languages: "),
+        (of_language(Some(0x0411)), "files of these languages: 0x0411"),
+    ] {
+        let finding = &variant(&facts, &request()).unwrap_err()[0];
+        assert_eq!((finding.kind, finding.found.as_str()), (FindingKind::WrongTarget, found));
+        assert!(finding.wanted.contains("english or french or german") && finding.remedy.contains("--variant"));
+        let told = Request { variant: "french".parse().ok(), ..request() };
+        assert_eq!(variant(&facts, &told).unwrap(), "french");
+    }
+    let unknown = Request { variant: "czech".parse().ok(), ..request() };
+    assert_eq!(variant(&of_language(Some(0x0409)), &unknown).unwrap_err()[0].found, "czech");
+
+    let mut two = of_language(Some(0x0409));
+    two.files[1].present.as_mut().unwrap().language = Some(0x0407);
+    assert_eq!(variant(&two, &request()).unwrap_err()[0].found, "files of these languages: 0x0407, 0x0409");
+}
+
+#[test]
+fn a_bundle_without_variants_takes_none_and_heeds_no_language() {
+    let mut facts = intel(b"old", "2.0.1380.1000");
+    facts.files[0].present.as_mut().unwrap().language = Some(0x0407);
+    let manifest = manifest("add-file", false);
+    assert_eq!(decide(&manifest, &facts, &request()).unwrap().variant, None);
+    let told = Request { variant: "german".parse().ok(), ..request() };
+    assert_eq!(decide(&manifest, &facts, &told).unwrap_err()[0].found, "german");
 }
 
 #[test]
