@@ -539,7 +539,8 @@ mod tests {
     #[test]
     fn variants_are_defined_once_and_apart() {
         let mut sample = sample();
-        let variant = |name: &str, language: u16| json!({"variant": name, "title": "", "languages": [language]});
+        let variant =
+            |name: &str, language: u16| json!({"variant": name, "title": "", "languages": [language]});
         sample["variants"] = json!([variant("english", 0x409), variant("german", 0x407)]);
         let mut english = sample["files"][0].clone();
         english["variant"] = json!("english");

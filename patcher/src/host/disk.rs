@@ -8,9 +8,15 @@ use std::path::Path;
 use std::time::SystemTime;
 
 pub(super) mod lock;
-#[cfg_attr(unix, path = "disk/unix.rs")]
-#[cfg_attr(windows, path = "disk/windows.rs")]
-pub(super) mod system;
+#[cfg(unix)]
+pub(super) mod unix;
+#[cfg(windows)]
+pub(super) mod windows;
+
+#[cfg(unix)]
+pub(super) use unix as system;
+#[cfg(windows)]
+pub(super) use windows as system;
 
 use super::{Files, HostError, Kind, Stat, Volume};
 

@@ -178,7 +178,9 @@ fn in_variants() -> Manifest {
     let mut manifest = manifest("add-file", false);
     manifest.files.truncate(1);
     let file = manifest.files.remove(0);
-    for (name, languages) in [("english", [0x0409, 0x0809]), ("french", [0x040c, 0x080c]), ("german", [0x0407, 0x0c07])] {
+    for (name, languages) in
+        [("english", [0x0409, 0x0809]), ("french", [0x040c, 0x080c]), ("german", [0x0407, 0x0c07])]
+    {
         let variant: Variant = name.parse().unwrap();
         let languages = languages.to_vec();
         manifest.variants.push(VariantEntry { variant: variant.clone(), title: name.to_owned(), languages });
@@ -213,7 +215,9 @@ fn the_variant_is_that_of_the_files_and_must_be_one() {
     ] {
         let finding = &variant(&facts, &request()).unwrap_err()[0];
         assert_eq!((finding.kind, finding.found.as_str()), (FindingKind::WrongTarget, found));
-        assert!(finding.wanted.contains("english or french or german") && finding.remedy.contains("--variant"));
+        assert!(
+            finding.wanted.contains("english or french or german") && finding.remedy.contains("--variant")
+        );
         let told = Request { variant: "french".parse().ok(), ..request() };
         assert_eq!(variant(&facts, &told).unwrap(), "french");
     }
