@@ -195,11 +195,7 @@ impl Finding {
     /// Returns what the release engineer can do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Source(SourceError::NotYet { .. }) => "unpack it into a folder and name that in the recipe",
-            Self::Source(SourceError::Duplicate { .. }) => "remove or rename one of the two files",
-            Self::Source(_) => {
-                "check the paths under [payload] and [[baseline]], which are relative to the recipe"
-            }
+            Self::Source(error) => error.remedy(),
             Self::Product { .. } => {
                 "correct product, or name the product's profile by: profile = \"FILE.toml\""
             }

@@ -351,7 +351,9 @@ fn findings_code(findings: &Findings) -> ExitCode {
     let unreadable = |finding: &Finding| {
         matches!(
             finding,
-            Finding::Source(SourceError::Read { .. } | SourceError::Absent { .. } | SourceError::Zip { .. })
+            Finding::Source(
+                SourceError::Read { .. } | SourceError::Absent { .. } | SourceError::Archive { .. }
+            )
         )
     };
     if findings.iter().all(unreadable) { ExitCode::BundleUnreadable } else { ExitCode::BadCommandLine }

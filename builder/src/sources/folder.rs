@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use qfe_patcher::bundle::manifest::MAX_MEMBER;
+
 use super::{MAX_FILES, SourceError, read_limited};
 
 /// Deepest nesting of folders.
@@ -63,6 +65,6 @@ impl Folder {
         let path = self.paths.get(index).ok_or_else(|| SourceError::Absent { path: shown.to_owned() })?;
         let file =
             fs::File::open(path).map_err(|source| SourceError::Read { path: shown.to_owned(), source })?;
-        read_limited(file, shown)
+        read_limited(file, MAX_MEMBER, shown)
     }
 }

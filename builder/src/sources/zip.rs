@@ -1,79 +1,74 @@
-//! A zip archive, or a folder inside one, as it was shipped.
+//! A zip archive, as it was shipped.
 //!
 //! Unlike a bundle it was made by any tool of its time: folder entries and `\` between components are taken.
 
-use std::fs::File;
-use std::path::Path;
+use std::fmt;
+use std::io::Read;
 
 use ::zip::ZipArchive;
 use ::zip::result::ZipError;
 
+use qfe_patcher::bundle::manifest::MAX_MEMBER;
+
+use super::archive::{Bytes, Entry};
 use super::{MAX_FILES, SourceError, read_limited};
 
 /// An opened archive.
-#[derive(Debug)]
 pub(super) struct Zip {
-    archive: ZipArchive<File>,
-    /// Position in the archive of each listed file.
+    archive: ZipArchive<Box<dyn Bytes>>,
+    /// Position in the archive of each entry that is no folder.
     indices: Vec<usize>,
 }
 
-/// Lists the folder `inner` of an archive and returns the names of its files below it.
-pub(super) fn open(path: &Path, inner: &Path) -> Result<(Zip, Vec<String>), SourceError> {
-    let shown = path.display().to_string();
-    let zip = |error| fault(&shown, error);
-    let file = File::open(path).map_err(|source| SourceError::Read { path: shown.clone(), source })?;
-    let mut archive = ZipArchive::new(file).map_err(zip)?;
-    if archive.has_duplicate_names() {
-        let source = "one name stands there twice".into();
-        return Err(SourceError::Zip { path: shown, source });
+impl fmt::Debug for Zip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Zip").field("indices", &self.indices).finish_non_exhaustive()
     }
-    if archive.len() > MAX_FILES {
-        return Err(SourceError::TooMany { path: shown, what: "files", limit: MAX_FILES });
-    }
-    let folder: String =
-        inner.components().map(|component| format!("{}/", component.as_os_str().to_string_lossy())).collect();
-    let mut indices = Vec::new();
-    let mut names = Vec::new();
-    for index in 0..archive.len() {
-        let entry = archive.by_index_raw(index).map_err(zip)?;
-        let name = entry.name().map_err(zip)?.replace('\\', "/");
-        let Some(name) = below(&name, &folder) else { continue };
-        if entry.is_dir() || name.is_empty() || name.ends_with('/') {
-            continue;
-        }
-        let path = || format!("{shown}/{folder}{name}");
-        if entry.encrypted() {
-            return Err(SourceError::NotPlain { path: path(), found: "encrypted" });
-        }
-        if !entry.is_file() {
-            return Err(SourceError::NotPlain { path: path(), found: "a link" });
-        }
-        indices.push(index);
-        names.push(name.to_owned());
-    }
-    if names.is_empty() && !folder.is_empty() {
-        let folder = folder.trim_end_matches('/').to_owned();
-        return Err(SourceError::NoFolder { path: shown, folder });
-    }
-    Ok((Zip { archive, indices }, names))
 }
 
-/// Returns the rest of `name` below `folder`, ignoring case.
-fn below<'a>(name: &'a str, folder: &str) -> Option<&'a str> {
-    let start = name.get(..folder.len())?;
-    if start.eq_ignore_ascii_case(folder) { name.get(folder.len()..) } else { None }
+/// Opens an archive and lists what is no folder.
+pub(super) fn open(bytes: Box<dyn Bytes>, shown: &str) -> Result<(Zip, Vec<Entry>), SourceError> {
+    let fault = |error: ZipError| fault(shown, error);
+    let mut archive = ZipArchive::new(bytes).map_err(fault)?;
+    if archive.has_duplicate_names() {
+        let (path, source) = (shown.to_owned(), "one name stands there twice".into());
+        return Err(SourceError::Archive { path, kind: "zip", source });
+    }
+    if archive.len() > MAX_FILES {
+        return Err(SourceError::TooMany { path: shown.to_owned(), what: "files", limit: MAX_FILES });
+    }
+    let (mut indices, mut entries) = (Vec::new(), Vec::new());
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).map_err(fault)?;
+        let name = entry.name().map_err(fault)?.replace('\\', "/");
+        if entry.is_dir() || name.ends_with('/') {
+            continue;
+        }
+        let fault = match (entry.encrypted(), entry.is_file()) {
+            (true, _) => Some("encrypted"),
+            (false, false) => Some("a link"),
+            (false, true) => None,
+        };
+        indices.push(index);
+        entries.push(Entry { name, size: entry.size(), fault });
+    }
+    Ok((Zip { archive, indices }, entries))
 }
 
 impl Zip {
-    /// Reads the file at `index` of the list.
-    pub(super) fn read(&mut self, index: usize, shown: &str) -> Result<Vec<u8>, SourceError> {
+    /// Reads the entry at `index` of the list, which is to have `size` bytes.
+    pub(super) fn read(&mut self, index: usize, size: u64, shown: &str) -> Result<Vec<u8>, SourceError> {
         let index = self.indices.get(index).ok_or_else(|| SourceError::Absent { path: shown.to_owned() })?;
         let entry = self.archive.by_index(*index).map_err(|error| fault(shown, error))?;
-        read_limited(entry, shown)
+        let bytes = read_limited(entry.take(size.saturating_add(1)), MAX_MEMBER, shown)?;
+        if bytes.len() as u64 == size {
+            return Ok(bytes);
+        }
+        let source = format!("it does not unpack to the {size} bytes that the directory says").into();
+        Err(SourceError::Archive { path: shown.to_owned(), kind: "zip", source })
     }
 }
 
 fn fault(shown: &str, error: ZipError) -> SourceError {
-    SourceError::Zip { path: shown.to_owned(), source: error.into() }
+    SourceError::Archive { path: shown.to_owned(), kind: "zip", source: error.into() }
 }

@@ -47,13 +47,6 @@ fn what_is_not_in_this_version_is_refused_by_name() {
     refused(&["-o", "Q252717.exe"], "not in this version");
     refused(&["-o", "Q252717.rar"], "neither in .zip nor in .cab");
     refused(&["-o", "Q252717.zip", "--lean", "--codec", "full"], "neither whole files nor deltas");
-    for (bytes, kind) in [(b"MSCF", "cabinet"), (b"MZ\0\0", "self-extracting")] {
-        fixture.put("shipped", bytes);
-        fixture.put("update.toml", crate::fixture::RECIPE.replace("update/i386", "shipped/i386").as_bytes());
-        let (status, answer) = fixture.json(&["build", "update.toml", "--key", FIRST, "-o", "x.zip"]);
-        assert_eq!(status, REFUSED);
-        assert!(answer["causes"][0].as_str().unwrap().contains(kind), "{answer:#}");
-    }
 }
 
 #[test]

@@ -313,7 +313,8 @@ fn absent_and_empty_trees_are_found() {
             "update/mips does not exist",
             "Ccm.dll is listed, and the payload for i386, empty, lacks it",
             "Compver.ini is listed, and the payload for i386, empty, lacks it",
-            "update.toml starts with [69, 64, 20, 3d]: a folder or a zip (PK) is wanted",
+            "update.toml starts with [69, 64, 20, 3d]: a folder, a zip (PK), a cabinet (MSCF) or a program (MZ) that carries one of \
+             them is wanted",
         ],
     );
 }

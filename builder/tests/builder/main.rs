@@ -6,8 +6,11 @@
     reason = "tests state facts: a broken one may panic"
 )]
 
+mod archives;
 mod bundles;
 mod commands;
 mod findings;
 mod fixture;
+mod lzx;
 mod pe;
+mod sources;

@@ -8,13 +8,42 @@ const RVA: u32 = 0x1000;
 
 /// Makes an image with a version resource, or without sections, followed by `body`.
 pub(crate) fn image(platform: Platform, version: Option<&str>, body: &[u8]) -> Vec<u8> {
-    let resources = version.map(|text| resources(&numbers(text))).unwrap_or_default();
+    let mut image = match version {
+        Some(text) => one_section(platform, *b".rsrc\0\0\0", &resources(&numbers(text))),
+        None => {
+            let mut image = headers(platform, 0, 0);
+            image.resize(RAW as usize, 0);
+            image
+        }
+    };
+    image.extend(body);
+    image
+}
+
+/// Makes a program for Intel with one section.
+pub(crate) fn with_section(name: [u8; 8], bytes: &[u8]) -> Vec<u8> {
+    let mut image = one_section(Platform::I386, name, bytes);
+    image.resize(image.len().next_multiple_of(RAW as usize), 0);
+    image
+}
+
+fn one_section(platform: Platform, name: [u8; 8], bytes: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(bytes.len()).unwrap();
+    let mut image = headers(platform, 1, if name.starts_with(b".rsrc") { size } else { 0 });
+    image.extend(name);
+    put32(&mut image, &[size, RVA, size.next_multiple_of(RAW), RAW, 0, 0, 0, 0x4000_0040]);
+    image.resize(RAW as usize, 0);
+    image.extend(bytes);
+    image
+}
+
+/// Makes the headers before the section table.
+fn headers(platform: Platform, sections: u16, resources: u32) -> Vec<u8> {
     let mut image = vec![0; 64];
     image[..2].copy_from_slice(b"MZ");
     image[0x3c] = 64;
     image.extend(b"PE\0\0");
     // IMAGE_FILE_HEADER
-    let sections: u16 = if version.is_some() { 1 } else { 0 };
     put16(&mut image, &[platform.machine().0, sections]);
     put32(&mut image, &[0x3800_0000, 0, 0]);
     put16(&mut image, &[96 + 16 * 8, 0x2102]);
@@ -23,19 +52,34 @@ pub(crate) fn image(platform: Platform, version: Option<&str>, body: &[u8]) -> V
     optional[..2].copy_from_slice(&0x10b_u16.to_le_bytes());
     image.extend(optional);
     put32(&mut image, &[16]);
-    let size = u32::try_from(resources.len()).unwrap();
     for directory in 0..16 {
-        let entry = if directory == 2 && size > 0 { [RVA, size] } else { [0, 0] };
+        let entry = if directory == 2 && resources > 0 { [RVA, resources] } else { [0, 0] };
         put32(&mut image, &entry);
     }
-    if size > 0 {
-        image.extend(b".rsrc\0\0\0");
-        put32(&mut image, &[size, RVA, size, RAW, 0, 0, 0, 0x4000_0040]);
-    }
-    image.resize(RAW as usize, 0);
-    image.extend(resources);
-    image.extend(body);
     image
+}
+
+/// Makes a resource section with `RCDATA` (type 10) of this name, in language 0x409.
+pub(crate) fn named_resource(name: &str, data: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let text: Vec<u16> = name.encode_utf16().collect();
+    // Three directories of one entry, the data entry, the name.
+    let (data_entry, name_at) = (0x48, 0x58);
+    let data_at = (name_at + 2 + 2 * text.len()).next_multiple_of(8);
+    let named = 0x8000_0000 | u32::try_from(name_at).unwrap();
+    for (counts, id, next) in
+        [([0, 1], 10, 0x8000_0018), ([1, 0], named, 0x8000_0030), ([0, 1], 0x409, data_entry)]
+    {
+        put32(&mut bytes, &[0, 0, 0]);
+        put16(&mut bytes, &counts);
+        put32(&mut bytes, &[id, next]);
+    }
+    put32(&mut bytes, &[RVA + u32::try_from(data_at).unwrap(), u32::try_from(data.len()).unwrap(), 0, 0]);
+    put16(&mut bytes, &[u16::try_from(text.len()).unwrap()]);
+    put16(&mut bytes, &text);
+    bytes.resize(data_at, 0);
+    bytes.extend(data);
+    bytes
 }
 
 fn numbers(version: &str) -> Vec<u16> {

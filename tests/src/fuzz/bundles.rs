@@ -25,6 +25,9 @@ const LIMIT: u64 = 1 << 20;
 /// Most members that are read.
 const MEMBERS: usize = 16;
 
+/// What an archive in an archive is called.
+const INNER: &str = "Q1.exe";
+
 /// The readers of containers.
 pub(super) const CONTAINER: Target = Target {
     name: "container",
@@ -55,9 +58,23 @@ pub(super) const MANIFEST: Target = Target {
 /// The reader of archives with payloads.
 pub(super) const SOURCE: Target = Target {
     name: "source",
-    reads: "a zip with the files of a payload",
+    reads: "the files of a payload: a zip, a cabinet, a program that carries one, and one in another",
     run: source,
-    seeds: || vec![contained(ContainerKind::Zip)],
+    seeds: || {
+        let (zip, mut cab) = (contained(ContainerKind::Zip), contained(ContainerKind::Cab));
+        without_checksums(&mut cab);
+        let lzx = cabinet(LZX, &[(LZX_BLOCK, 3)], 1);
+        let program = |archive: &[u8]| [&b"MZ a program".repeat(20), archive].concat();
+        let nested = |archive: &[u8]| {
+            let members = [(INNER.parse().expect("it is a name"), archive.to_vec())].into();
+            let contents = Contents { members, ..Contents::default() };
+            write(ContainerKind::Zip, &contents, Cursor::new(Vec::new()))
+                .expect("it can be written")
+                .into_inner()
+        };
+        let programs = [program(&zip), program(&cab), program(&lzx), nested(&cab), nested(&program(&zip))];
+        [zip, cab, lzx].into_iter().chain(programs).collect()
+    },
     words: ARCHIVE_WORDS,
     largest: 32 << 10,
 };
@@ -88,6 +105,7 @@ const ARCHIVE_WORDS: &[&[u8]] = &[
     b"\x4b\x15\0\x80",
     b"i386/",
     b"i386\\",
+    b"Q1.exe",
     b"../",
     b"\x75\x70",
     b"\x01\x99",
@@ -141,7 +159,8 @@ fn manifest(input: &[u8]) {
 fn source(input: &[u8]) {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
     file.write_all(input).expect("a temporary file can be written");
-    for path in [file.path().to_owned(), file.path().join("i386")] {
+    let inside = ["", "i386", INNER, "Q1.exe/i386"].map(|inner| file.path().join(inner));
+    for path in inside {
         if let Ok(mut tree) = Tree::open(&path) {
             let names: Vec<_> = tree.names().take(MEMBERS).cloned().collect();
             for name in names {
@@ -200,6 +219,18 @@ mod tests {
             let names: Vec<_> = container.members().cloned().collect();
             assert!(names.len() > 1);
             assert!(names.iter().all(|name| container.read(name, LIMIT).is_ok()), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn every_payload_to_begin_with_gives_out_its_files() {
+        for seed in (SOURCE.seeds)() {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), seed).unwrap();
+            let mut tree = Tree::open(&file.path().join(INNER)).or_else(|_| Tree::open(file.path())).unwrap();
+            let names: Vec<_> = tree.names().cloned().collect();
+            assert!(names.len() > 1);
+            assert!(names.iter().all(|name| tree.read(name).is_ok()), "{names:?}");
         }
     }
 }
