@@ -10,7 +10,7 @@ use std::path::Path;
 use qfe_patcher::bundle::container::ContainerKind;
 use qfe_patcher::bundle::keyring::{Chain, KeyId};
 use qfe_patcher::bundle::manifest::{
-    BaselineEntry, DeltaEntry, FORMAT, FileEntry, Manifest, ManifestError, MemberEntry,
+    BaselineEntry, DeltaEntry, FORMAT, FileEntry, Manifest, ManifestError, MemberEntry, VariantEntry,
 };
 use qfe_patcher::bundle::product::ManualStep;
 use qfe_patcher::digest::Digest;
@@ -223,7 +223,6 @@ fn assemble(
         members.extend(member.clone().map(|name| (name, file.bytes.clone())));
         files.push(entry(file, member));
     }
-    files.sort_by_key(|file| (file.platform, file.name.folded()));
     let log =
         profile.log(&recipe.id).map_err(|source| BuildError::Log { id: recipe.id.to_string(), source })?;
     let mut entries = Vec::new();
@@ -249,7 +248,7 @@ fn assemble(
         roles: profile.role_entries(),
         readiness: profile.readiness.clone(),
         manual: manual(recipe, profile),
-        variants: Vec::new(),
+        variants: variants(recipe),
         files,
         deltas: entries,
         members: members
@@ -262,6 +261,15 @@ fn assemble(
             .collect(),
     };
     Ok((manifest, members))
+}
+
+fn variants(recipe: &Recipe) -> Vec<VariantEntry> {
+    let entry = |rule: &recipe::VariantRule| VariantEntry {
+        variant: rule.name.clone(),
+        title: rule.title.clone().unwrap_or_else(|| rule.name.to_string()),
+        languages: rule.languages.clone(),
+    };
+    recipe.variants.iter().map(entry).collect()
 }
 
 /// Returns the steps by hand, for every role where the recipe names none.
@@ -289,7 +297,7 @@ fn entry(file: &SurveyedFile, member: Option<TargetPath>) -> FileEntry {
     };
     FileEntry {
         platform: file.platform,
-        variant: None,
+        variant: file.variant.clone(),
         name: file.name.clone(),
         size: file.bytes.len() as u64,
         sha256: file.digest,

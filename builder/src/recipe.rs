@@ -12,7 +12,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use qfe_patcher::bundle::product::Moment;
 use qfe_patcher::json::FromJson;
-use qfe_patcher::name::{Role, UpdateId};
+use qfe_patcher::name::{Role, UpdateId, Variant};
 use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
@@ -44,17 +44,40 @@ pub struct Recipe {
     pub supersedes: Vec<UpdateId>,
     /// The product profile, relative to the recipe; none: the built-in one.
     pub profile: Option<PathBuf>,
-    /// Where the new files are, relative to the recipe.
+    /// Where the new files for every target are, relative to the recipe.
+    #[serde(default)]
     pub payload: PerPlatform<PathBuf>,
     /// Known old states.
     #[serde(default, rename = "baseline")]
     pub baselines: Vec<Baseline>,
+    /// The forms in which other files come, such as languages.
+    #[serde(default, rename = "variant")]
+    pub variants: Vec<VariantRule>,
     /// What is to be done by hand; shown to admins, never run.
     #[serde(default, rename = "step")]
     pub steps: Vec<Step>,
     /// The files; none: every file of the payload, for all roles.
     #[serde(default, rename = "file")]
     pub files: Vec<FileRule>,
+}
+
+/// A form in which some files come, of which a target has one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VariantRule {
+    /// Its name.
+    #[serde(deserialize_with = "ours")]
+    pub name: Variant,
+    /// What it is, for people; none: its name.
+    pub title: Option<String>,
+    /// The Windows language ids of its files, by which the patcher knows a target's.
+    #[serde(default)]
+    pub languages: Vec<u16>,
+    /// Where its new files are, relative to the recipe.
+    pub payload: PerPlatform<PathBuf>,
+    /// Known old states of its files.
+    #[serde(default, rename = "baseline")]
+    pub baselines: Vec<Baseline>,
 }
 
 /// Something to be done by hand.
@@ -87,7 +110,18 @@ pub struct PerPlatform<T> {
     pub alpha: Option<T>,
 }
 
+impl<T> Default for PerPlatform<T> {
+    fn default() -> Self {
+        Self { i386: None, alpha: None }
+    }
+}
+
 impl<T> PerPlatform<T> {
+    /// Tells whether there is a value for any platform.
+    pub fn is_some(&self) -> bool {
+        self.i386.is_some() || self.alpha.is_some()
+    }
+
     /// Returns the value for a platform.
     pub fn on(&self, platform: Platform) -> Option<&T> {
         match platform {
@@ -306,12 +340,14 @@ mod tests {
             ("[payload]\n[[file]]\nname = 'a'\nwhen = 'never'\n", 7, "never"),
             ("[payload]\n[[file]]\nname = 'a'\nroles = ['Site Server']\n", 7, "Site Server"),
             ("builds = [70000]\n[payload]\n", 4, "70000"),
+            ("[[variant]]\nname = 'German'\n", 5, "German"),
+            ("[[variant]]\nname = 'german'\nlanguages = ['de']\n", 6, "de"),
             ("[payload\n", 4, ""),
         ] {
             let error = parse(rest).unwrap_err();
             assert!(error.starts_with(&format!("update.toml, line {line}: ")), "{rest:?}: {error}");
             assert!(error.contains(words) && !error.contains('\n'), "{rest:?}: {error}");
         }
-        assert!(Recipe::parse(Path::new("x"), "id = 'Q1'").is_err(), "the payload is missing");
+        assert!(Recipe::parse(Path::new("x"), "id = 'Q1'").is_err(), "the title is missing");
     }
 }

@@ -30,6 +30,17 @@ pub fn image(platform: &str, version: &str, salt: &str) -> Vec<u8> {
     bytes
 }
 
+/// Makes an image state another language: the first of its `Translation`.
+#[must_use]
+pub fn of_language(mut image: Vec<u8>, language: u16) -> Vec<u8> {
+    let key: Vec<u8> = "Translation\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let found = image.windows(key.len()).position(|window| window == key).expect("it states a language");
+    // Its block begins on a multiple of four, six bytes before the key, and so does the value behind it.
+    let at = found + (6 + key.len()).next_multiple_of(4) - 6;
+    image.splice(at..at + 2, language.to_le_bytes());
+    image
+}
+
 /// An update that is being written: its files and its recipe.
 #[derive(Debug)]
 pub struct Fix {
@@ -114,9 +125,15 @@ impl Fix {
     /// Builds the bundle.
     pub fn build(&self) -> PathBuf {
         let output = self.path(&format!("{}.zip", self.id));
-        let key = workshop().path("vendor.key");
-        builder(args!["build", self.recipe(), "--key", key, "--output", output.clone()]).succeeds();
+        self.build_as(&output, &[]).succeeds();
         output
+    }
+
+    /// Builds a bundle with these further arguments.
+    pub fn build_as(&self, output: &Path, more: &[&str]) -> Run {
+        let key = workshop().path("vendor.key");
+        let args = args!["build", self.recipe(), "--key", key, "--output", output];
+        builder(args.into_iter().chain(more.iter().map(OsString::from)))
     }
 
     /// Returns a file of one of its trees: `baseline` or `update`.

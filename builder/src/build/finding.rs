@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 
 use qfe_patcher::image::NotAnImage;
-use qfe_patcher::name::Role;
+use qfe_patcher::name::{Role, Variant};
 use qfe_patcher::platform::{Machine, Platform};
 use qfe_patcher::target_path::{TargetPath, UnsafePath};
 use qfe_patcher::version::FileVersion;
@@ -38,8 +38,11 @@ pub enum Finding {
         wanted: &'static str,
     },
     /// The recipe names no payload at all.
-    #[error("[payload] names no platform, wanted is i386, alpha or both")]
-    NoPayload,
+    #[error("{key} names no platform, wanted is i386, alpha or both")]
+    NoPayload {
+        /// The key in the recipe.
+        key: String,
+    },
     /// A payload holds no file at all.
     #[error("{tree} holds no file, wanted is at least one")]
     EmptyPayload {
@@ -47,10 +50,12 @@ pub enum Finding {
         tree: String,
     },
     /// A baseline for a platform that has no payload.
-    #[error("baseline {baseline:?} has files for {platform}, [payload] has none")]
+    #[error("baseline {baseline:?} has files for {platform}, {payload} has none")]
     BaselineWithoutPayload {
         /// The baseline.
         baseline: String,
+        /// The payload's key in the recipe.
+        payload: String,
         /// The platform.
         platform: Platform,
     },
@@ -91,6 +96,18 @@ pub enum Finding {
         tree: String,
         /// The platform that has it.
         twin: Platform,
+    },
+    /// A file that one variant has and another lacks.
+    #[error("{name} is in variant {twin} for {platform}, and variant {variant} lacks it")]
+    MissingInVariant {
+        /// The file.
+        name: TargetPath,
+        /// The platform.
+        platform: Platform,
+        /// The variant that lacks it.
+        variant: Variant,
+        /// The variant that has it.
+        twin: Variant,
     },
     /// Two rules for one file.
     #[error("{name} is listed twice for {platform}, wanted is once")]
@@ -175,18 +192,16 @@ pub enum Finding {
         reason: PlaceError,
     },
     /// Two files with one destination.
-    #[error("{first} and {second} both go to {to} in role {role}, for {platform}")]
+    #[error("{first} and {second} both go to {to} in role {role}")]
     SameDestination {
         /// The one.
-        first: TargetPath,
+        first: String,
         /// The other.
-        second: TargetPath,
+        second: String,
         /// Where both go.
         to: TargetPath,
         /// The role.
         role: Role,
-        /// The platform.
-        platform: Platform,
     },
 }
 
@@ -200,7 +215,7 @@ impl Finding {
                 "correct product, or name the product's profile by: profile = \"FILE.toml\""
             }
             Self::Value { .. } => "correct the recipe",
-            Self::NoPayload | Self::EmptyPayload { .. } => {
+            Self::NoPayload { .. } | Self::EmptyPayload { .. } => {
                 "name folders that hold the new files under [payload]"
             }
             Self::BaselineWithoutPayload { .. } | Self::PlatformWithoutPayload { .. } => {
@@ -213,6 +228,9 @@ impl Finding {
             }
             Self::MissingTwin { .. } => {
                 "add the file, or list it as a [[file]] with platforms = [\"...\"] if it exists for one platform only"
+            }
+            Self::MissingInVariant { .. } => {
+                "add the file, or move it to [payload] if it is the same in all variants"
             }
             Self::ListedTwice { .. } => "make one [[file]] of the two, or give each its own platforms",
             Self::Machine { .. } => {

@@ -5,25 +5,25 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use qfe_patcher::bundle::manifest::{InstallEntry, Verb};
 use qfe_patcher::digest::Digest;
 use qfe_patcher::image::Image;
-use qfe_patcher::name::Role;
+use qfe_patcher::name::{Role, Variant};
 use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
 
 use super::finding::{Finding, Findings};
 use crate::profile::Profile;
-use crate::recipe::{FileRule, Recipe};
+use crate::recipe::{Baseline, FileRule, PerPlatform, Recipe, VariantRule};
 use crate::sources::Tree;
 
 /// Everything a bundle is made of.
 #[derive(Debug)]
 pub struct Survey {
-    /// The new files, by platform and folded name.
+    /// The new files, by platform, folded name and variant.
     pub files: Vec<SurveyedFile>,
     /// What is allowed and looks wrong.
     pub warnings: Vec<String>,
@@ -34,6 +34,8 @@ pub struct Survey {
 pub struct SurveyedFile {
     /// Its platform.
     pub platform: Platform,
+    /// The variant it is of; none: it is for all of them.
+    pub variant: Option<Variant>,
     /// Its name, as the recipe spells it.
     pub name: TargetPath,
     /// The member that it becomes.
@@ -57,7 +59,8 @@ pub struct SurveyedFile {
 impl SurveyedFile {
     /// Returns what the file is called in messages.
     pub fn shown(&self) -> String {
-        format!("{}/{}", self.platform, self.name)
+        let variant = self.variant.as_ref().map_or_else(String::new, |variant| format!(" ({variant})"));
+        format!("{}/{}{variant}", self.platform, self.name)
     }
 }
 
@@ -78,22 +81,41 @@ pub struct OldFile {
 pub fn survey(recipe: &Recipe, profile: &Profile, base: &Path) -> Result<Survey, Findings> {
     let mut surveyor = Surveyor { recipe, profile, base, findings: Vec::new(), warnings: Vec::new() };
     surveyor.check_head();
-    let mut payload = surveyor.open_payload();
-    let rules = surveyor.rules(&payload);
-    surveyor.check_listing(&payload, &rules);
-    let mut files = surveyor.read_files(&mut payload, &rules);
+    let mut parts = surveyor.open_payload();
+    let rules = surveyor.rules(&parts);
+    surveyor.check_listing(&parts, &rules);
+    let mut files = surveyor.read_files(&mut parts, &rules);
+    files.sort_by_cached_key(|file| (file.platform, file.name.folded(), file.variant.clone()));
     surveyor.check_destinations(&files);
-    surveyor.read_baselines(&mut files);
+    surveyor.read_baselines(&parts, &mut files);
     match Findings::of(&recipe.id, surveyor.findings) {
         None => Ok(Survey { files, warnings: surveyor.warnings }),
         Some(findings) => Err(findings),
     }
 }
 
-/// A payload that could be opened, by platform.
-type Payload = BTreeMap<Platform, Tree>;
+/// A part of the payload: the files for every target, or those of one variant.
+struct Part<'a> {
+    variant: Option<&'a Variant>,
+    payload: &'a PerPlatform<PathBuf>,
+    baselines: &'a [Baseline],
+    /// What could be opened.
+    trees: BTreeMap<Platform, Tree>,
+}
+
+impl Part<'_> {
+    /// Returns what it is called in a recipe.
+    fn key(&self) -> String {
+        self.variant.map_or_else(|| "[payload]".to_owned(), |variant| format!("payload of variant {variant}"))
+    }
+
+    fn holds(&self, platform: Platform, name: &TargetPath) -> bool {
+        self.trees.get(&platform).is_some_and(|tree| tree.contains(name))
+    }
+}
+
 /// The rules for each platform, by folded name.
-type Rules<'a> = BTreeMap<Platform, BTreeMap<String, FileRule>>;
+type Rules = BTreeMap<Platform, BTreeMap<String, FileRule>>;
 
 struct Surveyor<'a> {
     recipe: &'a Recipe,
@@ -103,7 +125,7 @@ struct Surveyor<'a> {
     warnings: Vec<String>,
 }
 
-impl Surveyor<'_> {
+impl<'a> Surveyor<'a> {
     /// Checks what the recipe says about the update as a whole.
     fn check_head(&mut self) {
         let Recipe { id, title, revision, product, builds, requires, supersedes, .. } = self.recipe;
@@ -139,13 +161,31 @@ impl Surveyor<'_> {
                 refuse("roles of a [[step]]", role.to_string(), "roles of the profile");
             }
         }
-        let mut names = BTreeSet::new();
-        for baseline in &self.recipe.baselines {
-            if baseline.name.trim().is_empty() || baseline.name.chars().any(char::is_control) {
-                refuse("name of a [[baseline]]", format!("{:?}", baseline.name), "one line");
+        let mut languages = BTreeSet::new();
+        for (at, variant) in self.recipe.variants.iter().enumerate() {
+            if self.recipe.variants.iter().take(at).any(|other| other.name == variant.name) {
+                refuse("name of a [[variant]]", format!("{} twice", variant.name), "each name once");
             }
-            if !names.insert(&baseline.name) {
-                refuse("name of a [[baseline]]", format!("{:?} twice", baseline.name), "each name once");
+            if let Some(language) = variant.languages.iter().find(|language| !languages.insert(**language)) {
+                let found = format!("{language:#06x} twice");
+                refuse("languages of the [[variant]]s", found, "each language once");
+            }
+            let title = variant.title.as_deref().unwrap_or("-");
+            if title.trim().is_empty() || title.chars().any(char::is_control) || title.chars().count() > 200 {
+                let wanted = "one line of at most 200 characters";
+                refuse("title of a [[variant]]", format!("{title:?}"), wanted);
+            }
+        }
+        let variants = self.recipe.variants.iter().map(|variant| &variant.baselines);
+        for baselines in variants.chain([&self.recipe.baselines]) {
+            let mut names = BTreeSet::new();
+            for baseline in baselines {
+                if baseline.name.trim().is_empty() || baseline.name.chars().any(char::is_control) {
+                    refuse("name of a [[baseline]]", format!("{:?}", baseline.name), "one line");
+                }
+                if !names.insert(&baseline.name) {
+                    refuse("name of a [[baseline]]", format!("{:?} twice", baseline.name), "each name once");
+                }
             }
         }
         if *product != self.profile.product {
@@ -158,47 +198,65 @@ impl Surveyor<'_> {
         Tree::open(&self.base.join(path)).map_err(|error| self.findings.push(Finding::Source(error))).ok()
     }
 
-    fn open_payload(&mut self) -> Payload {
-        let mut payload = Payload::new();
-        for platform in Platform::ALL {
-            let Some(path) = self.recipe.payload.on(platform) else { continue };
-            let Some(tree) = self.open(path) else { continue };
-            let shown = || path.display().to_string();
-            self.findings.extend(
-                tree.strays().iter().map(|reason| Finding::Name { tree: shown(), reason: reason.clone() }),
-            );
-            if tree.names().next().is_none() {
-                self.findings.push(Finding::EmptyPayload { tree: shown() });
+    fn open_payload(&mut self) -> Vec<Part<'a>> {
+        let Recipe { payload, baselines, variants, .. } = self.recipe;
+        let mut parts = Vec::new();
+        // All files may come in variants.
+        if variants.is_empty() || self.recipe.payload.is_some() || !baselines.is_empty() {
+            parts.push(Part { variant: None, payload, baselines, trees: BTreeMap::new() });
+        }
+        for VariantRule { name, payload, baselines, .. } in variants {
+            parts.push(Part { variant: Some(name), payload, baselines, trees: BTreeMap::new() });
+        }
+        for part in &mut parts {
+            if !part.payload.is_some() {
+                self.findings.push(Finding::NoPayload { key: part.key() });
             }
-            payload.insert(platform, tree);
+            for platform in Platform::ALL {
+                let Some(path) = part.payload.on(platform) else { continue };
+                let Some(tree) = self.open(path) else { continue };
+                let shown = || path.display().to_string();
+                self.findings.extend(
+                    tree.strays()
+                        .iter()
+                        .map(|reason| Finding::Name { tree: shown(), reason: reason.clone() }),
+                );
+                if tree.names().next().is_none() {
+                    self.findings.push(Finding::EmptyPayload { tree: shown() });
+                }
+                part.trees.insert(platform, tree);
+            }
         }
-        if Platform::ALL.iter().all(|platform| self.recipe.payload.on(*platform).is_none()) {
-            self.findings.push(Finding::NoPayload);
-        }
-        payload
+        parts
+    }
+
+    /// Tells whether the recipe names files for a platform.
+    fn is_for(&self, platform: Platform) -> bool {
+        let variants = self.recipe.variants.iter().map(|variant| &variant.payload);
+        variants.chain([&self.recipe.payload]).any(|payload| payload.on(platform).is_some())
     }
 
     /// Returns the rules for each platform: the recipe's, or one for each name of the payload.
-    fn rules(&mut self, payload: &Payload) -> Rules<'static> {
+    fn rules(&mut self, parts: &[Part<'_>]) -> Rules {
         let mut rules: Vec<FileRule> = self.recipe.files.clone();
         if rules.is_empty() {
             let mut names = BTreeMap::new();
-            for name in payload.values().flat_map(Tree::names) {
+            for name in parts.iter().flat_map(|part| part.trees.values()).flat_map(Tree::names) {
                 names.entry(name.folded()).or_insert(name);
             }
             rules = names.into_values().cloned().map(FileRule::of).collect();
         }
-        let mut sorted: Rules<'_> = BTreeMap::new();
+        let mut sorted = Rules::new();
         for rule in rules {
             for platform in rule.platforms.iter().flatten() {
-                if self.recipe.payload.on(*platform).is_none() {
+                if !self.is_for(*platform) {
                     let (name, platform) = (rule.name.clone(), *platform);
                     self.findings.push(Finding::PlatformWithoutPayload { name, platform });
                 }
             }
             self.check_roles(&rule.name, rule.roles.as_deref());
             for platform in Platform::ALL.into_iter().filter(|platform| rule.is_for(*platform)) {
-                if self.recipe.payload.on(platform).is_none() {
+                if !self.is_for(platform) {
                     continue;
                 }
                 let of_platform = sorted.entry(platform).or_default();
@@ -224,41 +282,70 @@ impl Surveyor<'_> {
     }
 
     /// Holds the names of the payload against those of the rules, both ways.
-    fn check_listing(&mut self, payload: &Payload, rules: &Rules<'_>) {
-        for (platform, tree) in payload {
-            let none = BTreeMap::new();
-            let rules = rules.get(platform).unwrap_or(&none);
-            for name in tree.names().filter(|name| !rules.contains_key(&name.folded())) {
-                self.findings.push(Finding::Unlisted { file: tree.shown(name), platform: *platform });
+    fn check_listing(&mut self, parts: &[Part<'_>], rules: &Rules) {
+        let none = BTreeMap::new();
+        for part in parts {
+            for (platform, tree) in &part.trees {
+                let rules = rules.get(platform).unwrap_or(&none);
+                for name in tree.names().filter(|name| !rules.contains_key(&name.folded())) {
+                    self.findings.push(Finding::Unlisted { file: tree.shown(name), platform: *platform });
+                }
             }
-            for FileRule { name, .. } in rules.values().filter(|rule| !tree.contains(&rule.name)) {
-                let (name, platform) = (name.clone(), *platform);
-                let path = self.recipe.payload.on(platform);
-                let shown = path.map(|path| path.display().to_string()).unwrap_or_default();
-                let twin = payload.iter().find(|(_, tree)| tree.contains(&name)).map(|(twin, _)| *twin);
-                self.findings.push(match twin {
-                    Some(twin) => Finding::MissingTwin { name, platform, tree: shown, twin },
-                    None => Finding::NotInPayload { name, platform, tree: shown },
+        }
+        for (platform, rules) in rules {
+            for rule in rules.values() {
+                self.require_file(parts, *platform, &rule.name);
+            }
+        }
+    }
+
+    /// Requires that a file is in the payload for every target, or in that of each variant.
+    fn require_file(&mut self, parts: &[Part<'_>], platform: Platform, name: &TargetPath) {
+        let mut holders = parts.iter().filter(|part| part.holds(platform, name));
+        let name = name.clone();
+        match holders.next().map(|part| part.variant) {
+            Some(None) => {}
+            Some(Some(twin)) => {
+                // One may be without a platform, but not without a file of one that it has.
+                let lacking = parts.iter().filter(|part| part.payload.on(platform).is_some());
+                let lacking = lacking.filter(|part| !part.holds(platform, &name));
+                self.findings.extend(lacking.filter_map(|part| part.variant).map(|variant| {
+                    let (name, variant, twin) = (name.clone(), variant.clone(), twin.clone());
+                    Finding::MissingInVariant { name, platform, variant, twin }
+                }));
+            }
+            None => {
+                // What could not be opened is a finding already.
+                let opened = parts.iter().filter(|part| part.trees.contains_key(&platform));
+                let Some(part) = opened.min_by_key(|part| part.variant) else { return };
+                let tree =
+                    part.payload.on(platform).map(|path| path.display().to_string()).unwrap_or_default();
+                let holds = |twin: &Platform| parts.iter().any(|part| part.holds(*twin, &name));
+                self.findings.push(match Platform::ALL.into_iter().find(holds) {
+                    Some(twin) => Finding::MissingTwin { name, platform, tree, twin },
+                    None => Finding::NotInPayload { name, platform, tree },
                 });
             }
         }
     }
 
-    fn read_files(&mut self, payload: &mut Payload, rules: &Rules<'_>) -> Vec<SurveyedFile> {
+    fn read_files(&mut self, parts: &mut [Part<'_>], rules: &Rules) -> Vec<SurveyedFile> {
         let mut files = Vec::new();
-        for (platform, tree) in payload {
-            for rule in rules.get(platform).into_iter().flat_map(BTreeMap::values) {
-                let bytes = match tree.read(&rule.name) {
-                    Ok(Some(bytes)) => bytes,
-                    Ok(None) => continue,
-                    Err(error) => {
-                        self.findings.push(Finding::Source(error));
-                        continue;
+        for Part { variant, trees, .. } in parts {
+            for (platform, tree) in trees {
+                for rule in rules.get(platform).into_iter().flat_map(BTreeMap::values) {
+                    let bytes = match tree.read(&rule.name) {
+                        Ok(Some(bytes)) => bytes,
+                        Ok(None) => continue,
+                        Err(error) => {
+                            self.findings.push(Finding::Source(error));
+                            continue;
+                        }
+                    };
+                    let shown = tree.shown(&rule.name);
+                    if let Some(file) = self.inspect((*platform, *variant), rule, bytes, &shown) {
+                        files.push(file);
                     }
-                };
-                let shown = tree.shown(&rule.name);
-                if let Some(file) = self.inspect(*platform, rule, bytes, &shown) {
-                    files.push(file);
                 }
             }
         }
@@ -268,7 +355,7 @@ impl Surveyor<'_> {
     /// Holds one file against its rule.
     fn inspect(
         &mut self,
-        platform: Platform,
+        (platform, variant): (Platform, Option<&Variant>),
         rule: &FileRule,
         bytes: Vec<u8>,
         shown: &str,
@@ -292,6 +379,7 @@ impl Surveyor<'_> {
         }
         let install = self.install(platform, rule);
         let member = format!("{}/{}", self.profile.folder(platform), rule.name);
+        let member = variant.map_or(member.clone(), |variant| format!("variants/{variant}/{member}"));
         let member = match member.parse() {
             Ok(member) => member,
             Err(reason) => {
@@ -301,6 +389,7 @@ impl Surveyor<'_> {
         };
         Some(SurveyedFile {
             platform,
+            variant: variant.cloned(),
             name: rule.name.clone(),
             member,
             digest: Digest::of(&bytes),
@@ -348,45 +437,58 @@ impl Surveyor<'_> {
         entries
     }
 
+    /// Requires that a target gets no two files at one place.
     fn check_destinations(&mut self, files: &[SurveyedFile]) {
-        let mut taken = BTreeMap::new();
+        let mut taken: BTreeMap<_, Vec<&SurveyedFile>> = BTreeMap::new();
         for file in files {
             for InstallEntry { role, to, .. } in &file.install {
-                if let Some(first) = taken.insert((file.platform, role, to.folded()), &file.name) {
+                let there = taken.entry((file.platform, role, to.folded())).or_default();
+                // Of two variants a target has one.
+                let meets = |other: &&&SurveyedFile| {
+                    other.variant == file.variant || other.variant.is_none() || file.variant.is_none()
+                };
+                if let Some(first) = there.iter().find(meets) {
                     self.findings.push(Finding::SameDestination {
-                        first: first.clone(),
-                        second: file.name.clone(),
+                        first: first.shown(),
+                        second: file.shown(),
                         to: to.clone(),
                         role: role.clone(),
-                        platform: file.platform,
                     });
                 }
+                there.push(file);
             }
         }
     }
 
-    fn read_baselines(&mut self, files: &mut [SurveyedFile]) {
-        if self.recipe.baselines.is_empty() {
+    fn read_baselines(&mut self, parts: &[Part<'_>], files: &mut [SurveyedFile]) {
+        if parts.iter().all(|part| part.baselines.is_empty()) {
             let warning = "the recipe names no baseline: no old file is known, and servers that have one refuse the update";
             self.warnings.push(warning.to_owned());
         }
-        for baseline in &self.recipe.baselines {
-            for platform in Platform::ALL {
-                let Some(path) = baseline.on(platform) else { continue };
-                if self.recipe.payload.on(platform).is_none() {
-                    let baseline = baseline.name.clone();
-                    self.findings.push(Finding::BaselineWithoutPayload { baseline, platform });
-                    continue;
-                }
-                let Some(mut tree) = self.open(path) else { continue };
-                let mut known = 0;
-                for file in files.iter_mut().filter(|file| file.platform == platform) {
-                    known += usize::from(self.read_baseline(&baseline.name, &mut tree, file));
-                }
-                if known == 0 {
-                    let path = path.display();
-                    self.warnings
-                        .push(format!("baseline {:?}: {path} holds no file of the payload", baseline.name));
+        for part in parts {
+            for baseline in part.baselines {
+                for platform in Platform::ALL {
+                    let Some(path) = baseline.on(platform) else { continue };
+                    if part.payload.on(platform).is_none() {
+                        let (baseline, payload) = (baseline.name.clone(), part.key());
+                        self.findings.push(Finding::BaselineWithoutPayload { baseline, platform, payload });
+                        continue;
+                    }
+                    let Some(mut tree) = self.open(path) else { continue };
+                    let mut known = 0;
+                    let is_of_part = |file: &&mut SurveyedFile| {
+                        file.platform == platform && file.variant.as_ref() == part.variant
+                    };
+                    for file in files.iter_mut().filter(is_of_part) {
+                        known += usize::from(self.read_baseline(&baseline.name, &mut tree, file));
+                    }
+                    if known == 0 {
+                        let path = path.display();
+                        self.warnings.push(format!(
+                            "baseline {:?}: {path} holds no file of the payload",
+                            baseline.name
+                        ));
+                    }
                 }
             }
         }

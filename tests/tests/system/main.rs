@@ -24,3 +24,4 @@ mod registry_files;
 mod services;
 mod trust;
 mod undo_stack;
+mod variants;
