@@ -27,6 +27,7 @@ mod inspect;
 mod keygen;
 mod keyring;
 mod keys;
+mod recipe;
 mod sign;
 
 /// Builds signed, self-contained update bundles from recipes.

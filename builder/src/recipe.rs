@@ -4,6 +4,7 @@
 //! with its profile and its payload is found out later, all at once, by [`crate::build::survey`].
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -11,13 +12,14 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use qfe_patcher::bundle::product::Moment;
-use qfe_patcher::json::FromJson;
 use qfe_patcher::name::{Role, UpdateId, Variant};
 use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
 
 use crate::written::ours;
+
+pub mod rollup;
 
 /// A recipe.
 #[derive(Clone, Debug, Deserialize)]
@@ -44,9 +46,12 @@ pub struct Recipe {
     pub supersedes: Vec<UpdateId>,
     /// The product profile, relative to the recipe; none: the built-in one.
     pub profile: Option<PathBuf>,
+    /// The recipes of updates that it takes in, relative to this one, oldest first.
+    #[serde(default)]
+    pub updates: Vec<PathBuf>,
     /// Where the new files for every target are, relative to the recipe.
     #[serde(default)]
-    pub payload: PerPlatform<PathBuf>,
+    pub payload: PerPlatform<Trees>,
     /// Known old states.
     #[serde(default, rename = "baseline")]
     pub baselines: Vec<Baseline>,
@@ -74,14 +79,14 @@ pub struct VariantRule {
     #[serde(default)]
     pub languages: Vec<u16>,
     /// Where its new files are, relative to the recipe.
-    pub payload: PerPlatform<PathBuf>,
+    pub payload: PerPlatform<Trees>,
     /// Known old states of its files.
     #[serde(default, rename = "baseline")]
     pub baselines: Vec<Baseline>,
 }
 
 /// Something to be done by hand.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Before the files are replaced, or after.
@@ -98,16 +103,37 @@ fn first_revision() -> u32 {
     1
 }
 
+/// Places of files: of a name that several have, the last one's file is meant.
+pub type Trees = Vec<PathBuf>;
+
 /// A value that may differ between platforms.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, bound(deserialize = "T: FromJson"))]
+#[serde(deny_unknown_fields, bound(deserialize = "T: Written"))]
 pub struct PerPlatform<T> {
     /// The value for Intel.
-    #[serde(default, deserialize_with = "ours")]
+    #[serde(default, deserialize_with = "Written::written")]
     pub i386: Option<T>,
     /// The value for Alpha.
-    #[serde(default, deserialize_with = "ours")]
+    #[serde(default, deserialize_with = "Written::written")]
     pub alpha: Option<T>,
+}
+
+/// A value for a platform, as a recipe writes it.
+pub trait Written: Sized {
+    /// Reads it.
+    fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error>;
+}
+
+impl Written for FileVersion {
+    fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        ours(deserializer)
+    }
+}
+
+impl Written for Trees {
+    fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        one_or_more(deserializer)
+    }
 }
 
 impl<T> Default for PerPlatform<T> {
@@ -138,17 +164,19 @@ pub struct Baseline {
     /// Its name, for people.
     pub name: String,
     /// Where its Intel files are, relative to the recipe.
-    pub i386: Option<PathBuf>,
+    #[serde(default, deserialize_with = "one_or_more")]
+    pub i386: Option<Trees>,
     /// Where its Alpha files are, relative to the recipe.
-    pub alpha: Option<PathBuf>,
+    #[serde(default, deserialize_with = "one_or_more")]
+    pub alpha: Option<Trees>,
 }
 
 impl Baseline {
     /// Returns where its files of a platform are.
-    pub fn on(&self, platform: Platform) -> Option<&Path> {
+    pub fn on(&self, platform: Platform) -> Option<&Trees> {
         match platform {
-            Platform::I386 => self.i386.as_deref(),
-            Platform::Alpha => self.alpha.as_deref(),
+            Platform::I386 => self.i386.as_ref(),
+            Platform::Alpha => self.alpha.as_ref(),
         }
     }
 }
@@ -192,24 +220,28 @@ impl FileRule {
 }
 
 /// Takes a text or a list of them.
-fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    struct Form;
-    impl<'de> Visitor<'de> for Form {
-        type Value = Vec<String>;
+fn one_or_more<'de, T, D>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    T: Deserialize<'de> + From<String>,
+    D: Deserializer<'de>,
+{
+    struct Form<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de> + From<String>> Visitor<'de> for Form<T> {
+        type Value = Vec<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a folder such as \"Bin/{platform}\", or a list of them")
         }
 
-        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<String>, E> {
-            Ok(vec![text.to_owned()])
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<T>, E> {
+            Ok(vec![text.to_owned().into()])
         }
 
-        fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Vec<String>, A::Error> {
+        fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Vec<T>, A::Error> {
             Vec::deserialize(SeqAccessDeserializer::new(seq))
         }
     }
-    deserializer.deserialize_any(Form).map(Some)
+    deserializer.deserialize_any(Form(PhantomData)).map(Some)
 }
 
 /// Where a file is wanted.

@@ -71,7 +71,8 @@ impl Fix {
         self.folder.path().join(name)
     }
 
-    fn recipe(&self) -> PathBuf {
+    /// Returns its recipe.
+    pub fn recipe(&self) -> PathBuf {
         self.path("update.toml")
     }
 

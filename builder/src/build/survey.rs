@@ -17,7 +17,7 @@ use qfe_patcher::version::FileVersion;
 
 use super::finding::{Finding, Findings};
 use crate::profile::Profile;
-use crate::recipe::{Baseline, FileRule, PerPlatform, Recipe, VariantRule};
+use crate::recipe::{Baseline, FileRule, PerPlatform, Recipe, Trees, VariantRule};
 use crate::sources::Tree;
 
 /// Everything a bundle is made of.
@@ -97,10 +97,10 @@ pub fn survey(recipe: &Recipe, profile: &Profile, base: &Path) -> Result<Survey,
 /// A part of the payload: the files for every target, or those of one variant.
 struct Part<'a> {
     variant: Option<&'a Variant>,
-    payload: &'a PerPlatform<PathBuf>,
+    payload: &'a PerPlatform<Trees>,
     baselines: &'a [Baseline],
-    /// What could be opened.
-    trees: BTreeMap<Platform, Tree>,
+    /// What could be opened, in order.
+    trees: BTreeMap<Platform, Vec<Tree>>,
 }
 
 impl Part<'_> {
@@ -109,8 +109,12 @@ impl Part<'_> {
         self.variant.map_or_else(|| "[payload]".to_owned(), |variant| format!("payload of variant {variant}"))
     }
 
+    fn trees(&self) -> impl Iterator<Item = (Platform, &Tree)> {
+        self.trees.iter().flat_map(|(platform, trees)| trees.iter().map(|tree| (*platform, tree)))
+    }
+
     fn holds(&self, platform: Platform, name: &TargetPath) -> bool {
-        self.trees.get(&platform).is_some_and(|tree| tree.contains(name))
+        self.trees.get(&platform).into_iter().flatten().any(|tree| tree.contains(name))
     }
 }
 
@@ -213,18 +217,19 @@ impl<'a> Surveyor<'a> {
                 self.findings.push(Finding::NoPayload { key: part.key() });
             }
             for platform in Platform::ALL {
-                let Some(path) = part.payload.on(platform) else { continue };
-                let Some(tree) = self.open(path) else { continue };
-                let shown = || path.display().to_string();
-                self.findings.extend(
-                    tree.strays()
-                        .iter()
-                        .map(|reason| Finding::Name { tree: shown(), reason: reason.clone() }),
-                );
-                if tree.names().next().is_none() {
-                    self.findings.push(Finding::EmptyPayload { tree: shown() });
+                for path in part.payload.on(platform).into_iter().flatten() {
+                    let Some(tree) = self.open(path) else { continue };
+                    let shown = || path.display().to_string();
+                    self.findings.extend(
+                        tree.strays()
+                            .iter()
+                            .map(|reason| Finding::Name { tree: shown(), reason: reason.clone() }),
+                    );
+                    if tree.names().next().is_none() {
+                        self.findings.push(Finding::EmptyPayload { tree: shown() });
+                    }
+                    part.trees.entry(platform).or_default().push(tree);
                 }
-                part.trees.insert(platform, tree);
             }
         }
         parts
@@ -241,7 +246,7 @@ impl<'a> Surveyor<'a> {
         let mut rules: Vec<FileRule> = self.recipe.files.clone();
         if rules.is_empty() {
             let mut names = BTreeMap::new();
-            for name in parts.iter().flat_map(|part| part.trees.values()).flat_map(Tree::names) {
+            for name in parts.iter().flat_map(|part| part.trees.values()).flatten().flat_map(Tree::names) {
                 names.entry(name.folded()).or_insert(name);
             }
             rules = names.into_values().cloned().map(FileRule::of).collect();
@@ -285,10 +290,10 @@ impl<'a> Surveyor<'a> {
     fn check_listing(&mut self, parts: &[Part<'_>], rules: &Rules) {
         let none = BTreeMap::new();
         for part in parts {
-            for (platform, tree) in &part.trees {
-                let rules = rules.get(platform).unwrap_or(&none);
+            for (platform, tree) in part.trees() {
+                let rules = rules.get(&platform).unwrap_or(&none);
                 for name in tree.names().filter(|name| !rules.contains_key(&name.folded())) {
-                    self.findings.push(Finding::Unlisted { file: tree.shown(name), platform: *platform });
+                    self.findings.push(Finding::Unlisted { file: tree.shown(name), platform });
                 }
             }
         }
@@ -318,8 +323,7 @@ impl<'a> Surveyor<'a> {
                 // What could not be opened is a finding already.
                 let opened = parts.iter().filter(|part| part.trees.contains_key(&platform));
                 let Some(part) = opened.min_by_key(|part| part.variant) else { return };
-                let tree =
-                    part.payload.on(platform).map(|path| path.display().to_string()).unwrap_or_default();
+                let tree = shown(part.payload.on(platform).into_iter().flatten());
                 let holds = |twin: &Platform| parts.iter().any(|part| part.holds(*twin, &name));
                 self.findings.push(match Platform::ALL.into_iter().find(holds) {
                     Some(twin) => Finding::MissingTwin { name, platform, tree, twin },
@@ -332,8 +336,11 @@ impl<'a> Surveyor<'a> {
     fn read_files(&mut self, parts: &mut [Part<'_>], rules: &Rules) -> Vec<SurveyedFile> {
         let mut files = Vec::new();
         for Part { variant, trees, .. } in parts {
-            for (platform, tree) in trees {
+            for (platform, trees) in trees {
                 for rule in rules.get(platform).into_iter().flat_map(BTreeMap::values) {
+                    let Some(tree) = trees.iter_mut().rfind(|tree| tree.contains(&rule.name)) else {
+                        continue;
+                    };
                     let bytes = match tree.read(&rule.name) {
                         Ok(Some(bytes)) => bytes,
                         Ok(None) => continue,
@@ -468,26 +475,29 @@ impl<'a> Surveyor<'a> {
         for part in parts {
             for baseline in part.baselines {
                 for platform in Platform::ALL {
-                    let Some(path) = baseline.on(platform) else { continue };
+                    let Some(paths) = baseline.on(platform) else { continue };
                     if part.payload.on(platform).is_none() {
                         let (baseline, payload) = (baseline.name.clone(), part.key());
                         self.findings.push(Finding::BaselineWithoutPayload { baseline, platform, payload });
                         continue;
                     }
-                    let Some(mut tree) = self.open(path) else { continue };
+                    let mut trees: Vec<Tree> = paths.iter().filter_map(|path| self.open(path)).collect();
+                    if trees.len() < paths.len() {
+                        continue;
+                    }
                     let mut known = 0;
                     let is_of_part = |file: &&mut SurveyedFile| {
                         file.platform == platform && file.variant.as_ref() == part.variant
                     };
                     for file in files.iter_mut().filter(is_of_part) {
-                        known += usize::from(self.read_baseline(&baseline.name, &mut tree, file));
+                        let tree = trees.iter_mut().rfind(|tree| tree.contains(&file.name));
+                        known += tree
+                            .map_or(0, |tree| usize::from(self.read_baseline(&baseline.name, tree, file)));
                     }
                     if known == 0 {
-                        let path = path.display();
-                        self.warnings.push(format!(
-                            "baseline {:?}: {path} holds no file of the payload",
-                            baseline.name
-                        ));
+                        let (name, paths) = (&baseline.name, shown(paths));
+                        self.warnings
+                            .push(format!("baseline {name:?}: {paths} holds no file of the payload"));
                     }
                 }
             }
@@ -532,4 +542,9 @@ impl<'a> Surveyor<'a> {
         file.baselines.push(old);
         true
     }
+}
+
+/// Shows the places of files in messages.
+fn shown<'a>(trees: impl IntoIterator<Item = &'a PathBuf>) -> String {
+    trees.into_iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ")
 }

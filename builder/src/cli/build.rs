@@ -19,17 +19,13 @@ use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::object;
 use qfe_patcher::target_path::TargetPath;
 
-use super::{
-    Answer, MAX_BUNDLE, MAX_TEXT, keyring, keys, output_failure, read_file, read_text, refuse, sign_failure,
-};
+use super::{Answer, MAX_BUNDLE, keyring, keys, output_failure, read_file, recipe, refuse, sign_failure};
 use crate::build::finding::{Finding, Findings};
 use crate::build::prove::{ProofError, prove};
 use crate::build::{BuildError, Built, Options, Shape, build};
 use crate::delta::Choice;
 use crate::output::Partial;
-use crate::profile::Profile;
 use crate::progress::{Progress, fitting};
-use crate::recipe::Recipe;
 use crate::sign::{self, SigningKey};
 use crate::sources::SourceError;
 
@@ -144,11 +140,8 @@ impl BuildArgs {
         let jobs = self.jobs.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let options = Options { kind, choice, shape, jobs };
 
-        let text = read_text(&self.recipe, MAX_TEXT)?;
-        let recipe = Recipe::parse(&self.recipe, &text)
-            .map_err(|error| Failure::new(ExitCode::BadCommandLine, error))?;
+        let (recipe, profile) = recipe::read(&self.recipe)?;
         let base = self.recipe.parent().unwrap_or(Path::new(""));
-        let profile = profile(&recipe, base)?;
         let signing = match self.key.is_empty() {
             true => Vec::new(),
             false => keys::signing_keys(&self.key, &self.password_file)?,
@@ -284,18 +277,6 @@ fn compare(path: &Path, built: Built) -> Result<Answer, Failure> {
         "members": names.len(),
     });
     Ok(Answer { value, result: String::new(), notes })
-}
-
-/// Reads the profile that the recipe names, or takes the built-in one.
-fn profile(recipe: &Recipe, base: &Path) -> Result<Profile, Failure> {
-    let profile = match &recipe.profile {
-        None => Profile::sms2(),
-        Some(name) => {
-            let path = base.join(name);
-            Profile::parse(&path, &read_text(&path, MAX_TEXT)?)
-        }
-    };
-    profile.map_err(|error| Failure::new(ExitCode::BadCommandLine, error))
 }
 
 /// Writes the bundle, proves what was written, and gives it its name.

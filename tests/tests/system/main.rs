@@ -21,6 +21,7 @@ mod images;
 mod interoperation;
 mod product;
 mod registry_files;
+mod rollups;
 mod services;
 mod trust;
 mod undo_stack;
