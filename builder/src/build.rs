@@ -2,7 +2,7 @@
 //!
 //! [`survey`] holds the payload against the recipe, [`build`] makes deltas, manifest and signatures of what it
 //! found, and [`prove`] reads the finished bundle as the patcher will. Nothing here writes a file; the
-//! payload is read through [`crate::sources`].
+//! payload is read through [`crate::sources`], and what earlier builds have made through [`crate::cache`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,18 +17,21 @@ use qfe_patcher::digest::Digest;
 use qfe_patcher::json::{Json, ToJson};
 use qfe_patcher::target_path::{TargetPath, UnsafePath};
 
+use crate::cache::Cache;
 use crate::container::{self, Contents, WriteError};
-use crate::delta::{Choice, EncodeError, Encoded, Pair, encode_all};
+use crate::delta::{Choice, EncodeError, Encoded};
 use crate::profile::Profile;
 use crate::progress::Progress;
 use crate::recipe::{self, Recipe};
 use crate::ring;
 use crate::sign::{SignError, SigningKey};
 
+mod deltas;
 pub mod finding;
 pub mod prove;
 pub mod survey;
 
+use deltas::{Delta, Deltas, Origin, deltas};
 use finding::Findings;
 use prove::ProofError;
 use survey::{Survey, SurveyedFile};
@@ -78,7 +81,12 @@ pub struct Built {
     pub warnings: Vec<String>,
     /// The payload it was made of.
     pub survey: Survey,
+    /// The deltas that came from the cache, where this very program had decoded them before.
+    pub cached: Cached,
 }
+
+/// Digests of deltas, by those of old and new file.
+pub type Cached = BTreeMap<(Digest, Digest), Digest>;
 
 /// Why no bundle was built.
 #[derive(Debug, thiserror::Error)]
@@ -125,12 +133,18 @@ pub fn build(
     options: &Options,
     keys: &[SigningKey],
     chain: &Chain,
+    cache: Option<&Cache>,
     progress: &dyn Progress,
 ) -> Result<Built, BuildError> {
     progress.stage("inspecting payload and baselines", 0);
     let mut survey = survey::survey(recipe, profile, base)?;
     let mut warnings = std::mem::take(&mut survey.warnings);
-    let deltas = deltas(&survey, options, &mut warnings, progress)?;
+    let deltas = deltas(&survey, options, cache, &mut warnings, progress)?;
+    let cached = deltas
+        .iter()
+        .filter(|(_, delta)| delta.origin == Origin::Cache)
+        .map(|(pair, delta)| (*pair, Digest::of(&delta.encoded.bytes)))
+        .collect();
     let (manifest, members) = assemble(recipe, profile, &survey, deltas, options.shape, &mut warnings)?;
     let text = manifest_text(&manifest)?;
     let mut contents =
@@ -145,59 +159,7 @@ pub fn build(
     progress.stage("packing", 0);
     let bytes = container::write(options.kind, &contents, std::io::Cursor::new(Vec::new()))?.into_inner();
     let signers = keys.iter().map(SigningKey::id).collect();
-    Ok(Built { manifest, bytes, signers, warnings, survey })
-}
-
-/// Deltas that are worth their bytes, by old and new digest.
-type Deltas = BTreeMap<(Digest, Digest), Encoded>;
-
-/// Encodes each different pair of old and new file once, and keeps what is smaller than the packed payload.
-fn deltas(
-    survey: &Survey,
-    options: &Options,
-    warnings: &mut Vec<String>,
-    progress: &dyn Progress,
-) -> Result<Deltas, BuildError> {
-    if options.choice == Choice::Full {
-        return Ok(Deltas::new());
-    }
-    let mut pairs = BTreeMap::new();
-    for file in &survey.files {
-        for old in file.baselines.iter().filter(|old| old.digest != file.digest) {
-            pairs.entry((old.digest, file.digest)).or_insert((file, old));
-        }
-    }
-    let names: Vec<String> =
-        pairs.values().map(|(file, old)| format!("{} from {}", file.shown(), old.name)).collect();
-    let work: Vec<Pair<'_>> = pairs
-        .values()
-        .zip(&names)
-        .map(|((file, old), name)| Pair { name, old: &old.bytes, new: &file.bytes })
-        .collect();
-    progress.stage("making deltas", work.len());
-    let results = encode_all(options.choice, &work, options.jobs, progress);
-    let mut kept = Deltas::new();
-    for (((key, (file, _)), name), result) in pairs.iter().zip(&names).zip(results) {
-        let encoded = match result {
-            Ok(Some(encoded)) => encoded,
-            Ok(None) => continue,
-            Err(error @ EncodeError::TooLarge { .. }) => {
-                warnings.push(format!("{name}: no delta: {error}"));
-                continue;
-            }
-            Err(source) => return Err(BuildError::Delta { name: name.clone(), source }),
-        };
-        let packed = container::zip::packed_len(&file.bytes)?;
-        if (encoded.bytes.len() as u64) < packed {
-            kept.insert(*key, encoded);
-        } else {
-            let found = encoded.bytes.len();
-            warnings.push(format!(
-                "{name}: the delta of {found} bytes is dropped, the packed file takes {packed}"
-            ));
-        }
-    }
-    Ok(kept)
+    Ok(Built { manifest, bytes, signers, warnings, survey, cached })
 }
 
 /// Makes the manifest and the members it names.
@@ -226,7 +188,7 @@ fn assemble(
     let log =
         profile.log(&recipe.id).map_err(|source| BuildError::Log { id: recipe.id.to_string(), source })?;
     let mut entries = Vec::new();
-    for ((old, new), Encoded { codec, bytes }) in deltas {
+    for ((old, new), Delta { encoded: Encoded { codec, bytes }, .. }) in deltas {
         let name = format!("deltas/{}-{}.{codec}", old.prefix(), new.prefix());
         let member: TargetPath = name.parse().expect("hexadecimal digits and a codec's name are a safe path");
         members.insert(member.clone(), bytes);

@@ -22,6 +22,7 @@ use crate::ring::RingError;
 use crate::sign::SignError;
 
 mod build;
+mod cache;
 mod delta;
 mod inspect;
 mod keygen;

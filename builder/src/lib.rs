@@ -8,6 +8,7 @@
 //! - [`inspect`]: what a bundle holds.
 //! - [`container`], [`delta`], [`sign`]: the writers, each the counterpart of one of the patcher's readers.
 //! - [`recipe`], [`profile`], [`sources`]: what is read.
+//! - [`cache`]: deltas that earlier builds have made.
 //! - [`output`]: the finished file, under its name only when it is whole.
 //!
 //! Same inputs, same bytes: outside [`cli`] nothing asks for the time, and randomness makes new keys only.
@@ -15,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod build;
+pub mod cache;
 pub mod cli;
 pub mod container;
 pub mod delta;

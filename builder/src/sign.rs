@@ -177,6 +177,16 @@ impl SigningKey {
         format!("{SIGNATURE_FOLDER}{}{SIGNATURE_ENDING}", self.id())
     }
 
+    /// Returns a secret for another purpose: it follows from the key, and the key does not follow from it.
+    pub(crate) fn derive(&self, purpose: &str) -> [u8; 64] {
+        Blake2b512::new()
+            .chain_update(purpose)
+            .chain_update([0])
+            .chain_update(self.pair.as_bytes())
+            .finalize()
+            .into()
+    }
+
     /// Signs the bytes of a manifest and returns the signature file, verified.
     pub fn sign(&self, manifest: &Manifest, bytes: &[u8]) -> Result<String, SignError> {
         self.sign_as(&format!("{} revision {}", manifest.id, manifest.revision), "manifest ", bytes)

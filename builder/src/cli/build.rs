@@ -1,10 +1,11 @@
 //! `qfe-builder build`.
 
 use std::collections::BTreeSet;
-use std::io::Cursor;
+use std::io::{self, BufReader, Cursor};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
+use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 
@@ -19,10 +20,13 @@ use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::object;
 use qfe_patcher::target_path::TargetPath;
 
-use super::{Answer, MAX_BUNDLE, keyring, keys, output_failure, read_file, recipe, refuse, sign_failure};
+use super::{
+    Answer, MAX_BUNDLE, cache, keyring, keys, output_failure, read_file, recipe, refuse, sign_failure,
+};
 use crate::build::finding::{Finding, Findings};
 use crate::build::prove::{ProofError, prove};
 use crate::build::{BuildError, Built, Options, Shape, build};
+use crate::cache::Cache;
 use crate::delta::Choice;
 use crate::output::Partial;
 use crate::progress::{Progress, fitting};
@@ -39,11 +43,16 @@ use crate::sources::SourceError;
 /// The key rings in the folder `keyring` of --keys, with their signatures, go into the bundle: servers that have an
 /// older one follow them. What the ring would refuse is not built.
 ///
+/// Deltas are kept in a folder of their own, and taken from there as long as old file, new file, key and qfe-builder are the
+/// same: the bundle has the same bytes with and without it. By default it is qfe in the user's folder of caches
+/// (XDG_CACHE_HOME, or .cache at home; on Windows LOCALAPPDATA). It may be deleted at any time, and takes at most 256 MiB.
+/// What in it is damaged, or was made by another's key, is not believed and made anew.
+///
 /// With --check nothing is written or signed: the bundle is built again, with the same switches as the first time, and
 /// every member but signatures and key rings compared. So a second signer knows what he is about to sign.
 ///
 /// JSON: command, outcome ("built"), code, id, revision, output, container, size, sha256, shape, files,
-/// payload_bytes, deltas, delta_bytes, signers, warnings; or outcome ("same"), id, revision, bundle, members.
+/// payload_bytes, deltas, delta_bytes, cached (how many deltas came from the cache), signers, warnings; or outcome ("same"), id, revision, bundle, members.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     qfe-builder build update.toml --key release.key --output Q252717.zip\n  \
@@ -58,8 +67,12 @@ pub(super) struct BuildArgs {
     /// The bundle to write; the container goes by the extension, .zip or .cab
     #[arg(long, short, value_name = "FILE", required_unless_present = "check")]
     output: Option<PathBuf>,
-    /// Write nothing: build again and compare with this bundle
-    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["key", "output", "keys", "password_file"])]
+    /// Write nothing: build again, without a cache, and compare with this bundle
+    #[arg(
+        long,
+        value_name = "BUNDLE",
+        conflicts_with_all = ["key", "output", "keys", "password_file", "cache", "no_cache"]
+    )]
     check: Option<PathBuf>,
     /// Which deltas are made
     #[arg(long, value_name = "C", default_value = "auto")]
@@ -77,6 +90,12 @@ pub(super) struct BuildArgs {
     /// Open protected keys with the first line of this file; may be repeated
     #[arg(long, value_name = "F")]
     password_file: Vec<PathBuf>,
+    /// Keep deltas in this folder, and take them from there
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
+    cache: Option<PathBuf>,
+    /// Make every delta now, and keep none
+    #[arg(long)]
+    no_cache: bool,
     /// Say nothing but warnings and errors
     #[arg(long, short)]
     quiet: bool,
@@ -153,9 +172,15 @@ impl BuildArgs {
             })?;
         }
 
+        let (cache, missing) = match self.cache(&signing) {
+            Ok(cache) => (cache, None),
+            Err(error) => (None, Some(format!("no cache is used: this program cannot be read ({error})"))),
+        };
         let progress = fitting(self.quiet);
-        let built = build(&recipe, &profile, base, &options, &signing, &chain, progress.as_ref());
-        let written = built.map_err(|error| build_failure(error, &self.recipe)).and_then(|built| {
+        let built =
+            build(&recipe, &profile, base, &options, &signing, &chain, cache.as_ref(), progress.as_ref());
+        let written = built.map_err(|error| build_failure(error, &self.recipe)).and_then(|mut built| {
+            built.warnings.extend(missing);
             if let Some(output) = &self.output {
                 write(output, &built, &rings, progress.as_ref())?;
             }
@@ -170,8 +195,19 @@ impl BuildArgs {
         }
     }
 
+    /// Returns the cache, if one is wanted and there is a key that could have sealed it.
+    fn cache(&self, signing: &[SigningKey]) -> io::Result<Option<Cache>> {
+        let folder = match &self.cache {
+            _ if self.no_cache => None,
+            Some(folder) => Some(folder.clone()),
+            None => cache::default_folder(),
+        };
+        let (Some(folder), Some(key)) = (folder, signing.first()) else { return Ok(None) };
+        Ok(Some(Cache::new(&folder, cache::this_program()?, key, SystemTime::now())))
+    }
+
     fn answer(&self, output: &Path, built: &Built, options: &Options) -> Answer {
-        let Built { manifest, bytes, signers, warnings, .. } = built;
+        let Built { manifest, bytes, signers, warnings, cached, .. } = built;
         let output = output.display().to_string();
         let payload_bytes: u64 = manifest.files.iter().map(|file| file.size).sum();
         let delta_sizes = manifest.deltas.iter().filter_map(|delta| manifest.member(&delta.member));
@@ -182,12 +218,13 @@ impl BuildArgs {
         }
         if !self.quiet {
             notes.push_str(&format!(
-                "{output}: {} revision {}, {} files of {payload_bytes} bytes, {} deltas of {delta_bytes} bytes, \
-                 {} bytes in all, signed by {}\n",
+                "{output}: {} revision {}, {} files of {payload_bytes} bytes, {} deltas of {delta_bytes} bytes \
+                 ({} from the cache), {} bytes in all, signed by {}\n",
                 manifest.id,
                 manifest.revision,
                 manifest.files.len(),
                 manifest.deltas.len(),
+                cached.len(),
                 bytes.len(),
                 signers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             ));
@@ -205,6 +242,7 @@ impl BuildArgs {
             "payload_bytes": payload_bytes,
             "deltas": manifest.deltas.len(),
             "delta_bytes": delta_bytes,
+            "cached": cached.len(),
             "signers": signers,
             "warnings": warnings,
         });
@@ -282,10 +320,16 @@ fn compare(path: &Path, built: Built) -> Result<Answer, Failure> {
 /// Writes the bundle, proves what was written, and gives it its name.
 fn write(output: &Path, built: &Built, rings: &[KeyRing], progress: &dyn Progress) -> Result<(), Failure> {
     let partial = Partial::write(output, &built.bytes).map_err(output_failure)?;
+    let mut rings = rings.iter();
+    if let Some(ring) = rings.next() {
+        let file = partial.open().map_err(output_failure)?;
+        prove(BufReader::new(file), ring, super::today(), built, progress).map_err(proof_failure)?;
+    }
+    // What the bundle makes does not depend on who believes it.
     for ring in rings {
         let file = partial.open().map_err(output_failure)?;
-        prove(std::io::BufReader::new(file), ring, super::today(), &built.survey, progress)
-            .map_err(proof_failure)?;
+        let believed = Bundle::open(BufReader::new(file))?.verify(ring.clone(), super::today());
+        believed.map_err(|error| proof_failure(error.into()))?;
     }
     partial.publish().map_err(output_failure)
 }
@@ -301,7 +345,7 @@ fn proof_failure(error: ProofError) -> Failure {
                 _ => failure,
             }
         }
-        error @ (ProofError::Files { .. } | ProofError::Differs { .. }) => {
+        error @ (ProofError::Files { .. } | ProofError::Entry { .. } | ProofError::Differs { .. }) => {
             Failure::new(ExitCode::Failed, error)
         }
     }

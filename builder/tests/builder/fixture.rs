@@ -162,10 +162,10 @@ impl Fixture {
 
 fn run_in(folder: &Path, arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_qfe-builder");
-    Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(std::process::Stdio::null())
-        .output()
-        .unwrap()
+    let mut command = Command::new(program);
+    for place in ["XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"] {
+        // Tests keep nothing among the deltas of whoever runs them.
+        command.env_remove(place);
+    }
+    command.args(arguments).current_dir(folder).stdin(std::process::Stdio::null()).output().unwrap()
 }

@@ -9,6 +9,7 @@
 
 mod archives;
 mod bundles;
+mod cache;
 mod commands;
 mod findings;
 mod fixture;

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use qfe_tests::args;
-use qfe_tests::programs::{folder, program};
+use qfe_tests::programs::{folder, keep_no_deltas, program};
 use qfe_tests::tree;
 
 fn main() {
@@ -83,8 +83,9 @@ fn below(root: &Path, path: &Path) -> String {
 fn run(folder: &Path, name: &str, args: &[OsString]) {
     let shown: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     println!("$ {name} {}", shown.join(" "));
-    let status =
-        Command::new(program(name)).args(args).current_dir(folder).status().expect("our program runs");
+    let mut command = Command::new(program(name));
+    keep_no_deltas(&mut command);
+    let status = command.args(args).current_dir(folder).status().expect("our program runs");
     assert!(status.success(), "{name} ended with {status}");
     println!();
 }

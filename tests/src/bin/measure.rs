@@ -69,14 +69,14 @@ mod unix {
         let build = |output: &str, more: &[&str]| {
             let recipe = sample.join("update.toml");
             let mut args =
-                args![program("qfe-builder"), "build", recipe, "--key", path("k"), "--output", path(output)]
+                args![program("qfe-builder"), "build", recipe, "--key", path("k"), "--output", path(output),]
                     .to_vec();
             args.extend(more.iter().map(Into::into));
             args
         };
-        let builds = (0..3).map(|_| cost(&build("Q252717.zip", &[]))).collect();
-        cost(&build("Q252717.cab", &[]));
-        cost(&build("lean.zip", &["--lean"]));
+        let builds = (0..3).map(|_| cost(&build("Q252717.zip", &["--no-cache"]))).collect();
+        cost(&build("Q252717.cab", &["--no-cache"]));
+        cost(&build("lean.zip", &["--no-cache", "--lean"]));
         println!("| files of the update, both platforms | {} |", folder_size(&sample.join("update")));
         for name in ["Q252717.zip", "Q252717.cab", "lean.zip"] {
             println!("| {name} | {} |", size(&path(name)));
@@ -95,7 +95,49 @@ mod unix {
             row(&format!("apply of the lean bundle, {platform}"), median(lean));
             row(&format!("copy with backup by hand, {platform}"), median(by_hand));
         }
+        measure_rebuild(scratch.path());
         measure_large(scratch.path());
+    }
+
+    /// Files of the update that is built again: as many as the largest of the articles has, Q250850.
+    const ROLLUP: usize = 24;
+
+    /// Measures what the cache of deltas saves: the first build of a rollup, then builds with one file changed each.
+    fn measure_rebuild(scratch: &Path) {
+        let update = scratch.join("rollup");
+        let [old, new] = ["baseline", "update"].map(|tree| update.join(tree).join("i386"));
+        write_parts(&scratch.join("samples/Q252717"), &old, &new, &[746_000; ROLLUP]);
+        write_recipe(&update, "ROLLUP", "Twenty-four files");
+        let build = |more: &[OsString]| {
+            let (recipe, key, output) =
+                (update.join("update.toml"), scratch.join("k"), scratch.join("r.zip"));
+            let args = args![program("qfe-builder"), "build", recipe, "--key", key, "--output", output];
+            cost(&[&args, more].concat())
+        };
+        let cache = args!["--cache", scratch.join("deltas")];
+        let first = median((0..3).map(|_| build(&args!["--no-cache"])).collect());
+        build(&cache);
+        let again = median((0..RUNS).map(|_| build(&cache)).collect());
+        let changed = (0..RUNS).map(|number| {
+            let path = new.join(part_name(number));
+            let mut bytes = fs::read(&path).expect("it was just written");
+            bytes.truncate(bytes.len() - 1 - number);
+            fs::write(&path, bytes).expect("a file can be written");
+            build(&cache)
+        });
+        let changed = median(changed.collect());
+        println!(
+            "\n| build of {ROLLUP} files, {} bytes | CPU | elapsed | peak memory |\n|---|---|---|---|",
+            folder_size(&new)
+        );
+        row("without a cache", first);
+        row("again, nothing changed", again);
+        row("again, one file changed", changed);
+        println!(
+            "| ratio | {:.3} | {:.3} | |",
+            changed.cpu_ms / first.cpu_ms,
+            changed.elapsed_ms / first.elapsed_ms
+        );
     }
 
     /// The sizes of the large update: those of Q324204, 15 files of which two have 11 and 4 MB.
@@ -108,11 +150,8 @@ mod unix {
     fn measure_large(scratch: &Path) {
         let update = scratch.join("large");
         let [old, new] = ["baseline", "update"].map(|tree| update.join(tree).join("i386"));
-        write_large(&scratch.join("samples/Q252717"), &old, &new);
-        let recipe = "id = 'LARGE'\ntitle = 'Fifteen files'\nrevision = 1\nproduct = 'Systems Management Server 2.0'\n\
-                      builds = [1380]\n[payload]\ni386 = 'update/i386'\n[[baseline]]\nname = 'old'\n\
-                      i386 = 'baseline/i386'\n";
-        fs::write(update.join("update.toml"), recipe).expect("a file can be written");
+        write_parts(&scratch.join("samples/Q252717"), &old, &new, &LARGE);
+        write_recipe(&update, "LARGE", "Fifteen files");
         let bundle = scratch.join("LARGE.zip");
         let args = args![
             "build",
@@ -121,13 +160,14 @@ mod unix {
             scratch.join("k"),
             "--output",
             bundle,
-            "--lean"
+            "--lean",
+            "--no-cache"
         ];
         builder(args).succeeds();
         let deltas = update.join("deltas");
         fs::create_dir_all(&deltas).expect("a folder can be made");
         for number in 0..LARGE.len() {
-            let name = large_name(number);
+            let name = part_name(number);
             builder(args![
                 "delta",
                 old.join(&name),
@@ -161,12 +201,21 @@ mod unix {
         );
     }
 
-    fn large_name(number: usize) -> String {
+    fn part_name(number: usize) -> String {
         format!("File{number:02}.bin")
     }
 
+    /// Writes the recipe of an update for Intel whose files are in `update` and `baseline`.
+    fn write_recipe(folder: &Path, id: &str, title: &str) {
+        let recipe = format!(
+            "id = '{id}'\ntitle = '{title}'\nrevision = 1\nproduct = 'Systems Management Server 2.0'\nbuilds = [1380]\n\
+             [payload]\ni386 = 'update/i386'\n[[baseline]]\nname = 'old'\ni386 = 'baseline/i386'\n"
+        );
+        fs::write(folder.join("update.toml"), recipe).expect("a file can be written");
+    }
+
     /// Writes files of these sizes whose old and new contents are those of the sample's, one after the other.
-    fn write_large(sample: &Path, old: &Path, new: &Path) {
+    fn write_parts(sample: &Path, old: &Path, new: &Path, sizes: &[usize]) {
         let read = |tree: &str| {
             tree::read(&sample.join(tree)).into_values().map(|(bytes, _)| bytes).collect::<Vec<_>>()
         };
@@ -174,7 +223,7 @@ mod unix {
         for folder in [old, new] {
             fs::create_dir_all(folder).expect("a folder can be made");
         }
-        for (number, size) in LARGE.into_iter().enumerate() {
+        for (number, size) in sizes.iter().enumerate() {
             for (folder, files) in [(old, &olds), (new, &news)] {
                 let parts = files.iter().cycle().skip(number);
                 // A counter in every part keeps them from being the same.
@@ -183,9 +232,9 @@ mod unix {
                     .flat_map(|(part, bytes)| {
                         (part * 31 + number).to_le_bytes().into_iter().chain(bytes.iter().copied())
                     })
-                    .take(size)
+                    .take(*size)
                     .collect();
-                fs::write(folder.join(large_name(number)), bytes).expect("a file can be written");
+                fs::write(folder.join(part_name(number)), bytes).expect("a file can be written");
             }
         }
     }
