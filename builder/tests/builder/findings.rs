@@ -121,8 +121,8 @@ fn a_missing_twin_a_missing_file_and_an_unlisted_one_are_found_together() {
     found(
         &fixture,
         &[
-            "Compver.ini is listed, and the payload for i386, update/i386, lacks it",
             "update/alpha/Stray.dll is in the payload, and no [[file]] of the recipe lists it for alpha",
+            "Compver.ini is listed, and the payload for i386, update/i386, lacks it",
             "Ccm.dll is in the payload for i386, and the one for alpha, update/alpha, lacks it",
             "Compver.ini is listed, and the payload for alpha, update/alpha, lacks it",
         ],
@@ -242,8 +242,8 @@ fn two_files_with_one_destination_are_found() {
     found(
         &fixture,
         &[
-            "Ccm.dll and i386/ccm.dll both go to Bin/i386/ccm.dll in role console, for i386",
-            "alpha/ccm.dll and Ccm.dll both go to Bin/alpha/Ccm.dll in role provider, for alpha",
+            "i386/Ccm.dll and i386/i386/ccm.dll both go to Bin/i386/ccm.dll in role console",
+            "alpha/alpha/ccm.dll and alpha/Ccm.dll both go to Bin/alpha/Ccm.dll in role provider",
         ],
     );
 }
