@@ -37,10 +37,12 @@ use prove::ProofError;
 use survey::{Survey, SurveyedFile};
 
 /// How a bundle is built.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The container.
     pub kind: ContainerKind,
+    /// What stands before the zip of an exe; nothing in another container.
+    pub prefix: Vec<u8>,
     /// Which deltas are made.
     pub choice: Choice,
     /// Whether whole payloads are left in.
@@ -157,7 +159,9 @@ pub fn build(
         }
     }
     progress.stage("packing", 0);
-    let bytes = container::write(options.kind, &contents, std::io::Cursor::new(Vec::new()))?.into_inner();
+    let mut out = std::io::Cursor::new(options.prefix.clone());
+    out.set_position(options.prefix.len() as u64);
+    let bytes = container::write(options.kind, &contents, out)?.into_inner();
     let signers = keys.iter().map(SigningKey::id).collect();
     Ok(Built { manifest, bytes, signers, warnings, survey, cached })
 }

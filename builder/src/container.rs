@@ -11,6 +11,7 @@ use qfe_patcher::bundle::manifest::MANIFEST_NAME;
 use qfe_patcher::target_path::TargetPath;
 
 mod cab;
+pub mod exe;
 pub mod zip;
 
 /// What a bundle holds.
@@ -54,9 +55,14 @@ impl WriteError {
 }
 
 /// Writes a container and returns the writer.
+///
+/// The zip of an exe is written behind what stands in `out` before its position, which is [`exe::prefix`]; positions in it count
+/// from the beginning of `out`.
 pub fn write<W: Write + Seek>(kind: ContainerKind, contents: &Contents, out: W) -> Result<W, WriteError> {
     match kind {
-        ContainerKind::Zip => zip::write(contents, out).map_err(|error| WriteError::new(kind, error)),
+        ContainerKind::Zip | ContainerKind::Exe => {
+            zip::write(contents, out).map_err(|error| WriteError::new(kind, error))
+        }
         ContainerKind::Cab => cab::write(contents, out).map_err(|error| WriteError::new(kind, error)),
     }
 }

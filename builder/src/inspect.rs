@@ -31,7 +31,7 @@ pub struct Inspection {
     pub requires: Vec<String>,
     /// Updates whose place it takes.
     pub supersedes: Vec<String>,
-    /// `zip` or `cab`.
+    /// `zip`, `cab` or `exe`.
     pub container: String,
     /// Size of the bundle in bytes.
     pub size: u64,
@@ -151,7 +151,7 @@ pub fn inspect(bundle: &Bundle, size: u64) -> Result<Inspection, BundleError> {
         requires: manifest.requires.iter().map(ToString::to_string).collect(),
         supersedes: manifest.supersedes.iter().map(ToString::to_string).collect(),
         container: match bundle.kind() {
-            ContainerKind::Zip | ContainerKind::Cab => bundle.kind().to_string(),
+            ContainerKind::Zip | ContainerKind::Cab | ContainerKind::Exe => bundle.kind().to_string(),
         },
         size,
         lean: manifest.files.iter().any(|file| file.member.is_none()),

@@ -1,8 +1,11 @@
-//! Chains of key rings, as the one who issues them sees them: every step from the oldest to the newest.
+//! Key rings as the one who issues them sees them: every step of a chain, from the oldest to the newest, and a ring as one text.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
 
-use qfe_patcher::bundle::keyring::{Chain, ChainError, KeyRing, RING_FOLDER};
+use ct_codecs::{Base64, Encoder};
+use qfe_patcher::bundle::keyring::{Chain, ChainError, KeyRing, KeyRingError, RING_FOLDER};
 
 /// Why a chain leads nowhere.
 #[derive(Debug, thiserror::Error)]
@@ -42,4 +45,26 @@ pub fn members(chain: &Chain) -> BTreeMap<String, Vec<u8>> {
         members.extend(signatures.map(|(name, text)| (name.clone(), text.clone().into_bytes())));
     }
     members
+}
+
+/// Returns a ring as the text of one `keyring.toml`: its own if that holds the keys, otherwise with those that are in files.
+pub fn text(ring: &KeyRing) -> Result<String, KeyRingError> {
+    if KeyRing::new([], Some(ring.text())).is_ok_and(|own| own.keys().len() == ring.keys().len()) {
+        return Ok(ring.text().to_owned());
+    }
+    let mut text =
+        if ring.text().is_empty() { "threshold = 1".to_owned() } else { ring.text().trim_end().to_owned() };
+    for key in ring.keys() {
+        let line = Base64::encode_to_string([&b"Ed"[..], &key.id.to_le_bytes(), key.ed25519()].concat());
+        // Of a file its name: where it stood is nobody's business.
+        let name = Path::new(&key.name)
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let name = name.replace('\\', "\\\\").replace('"', "\\\"");
+        // Base64 of 42 bytes has a length, and a text takes whatever is written.
+        write!(text, "\n\n[[key]]\nname = \"{name}\"\nkey = \"{}\"", line.unwrap_or_default())
+            .unwrap_or_default();
+    }
+    text.push('\n');
+    KeyRing::new([], Some(&text)).map(|_| text)
 }

@@ -18,6 +18,7 @@ mod line;
 mod log;
 mod machine;
 mod mif;
+mod own;
 mod ready;
 mod recover;
 mod rollback;
@@ -44,8 +45,9 @@ struct Done {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let exists = |path: &OsStr| Path::new(path).exists();
-    let meant = classic::translate(&arguments, &PROGRAM, exists)
-        .and_then(|arguments| line::parse(&PROGRAM, arguments.get(1..).unwrap_or_default()));
+    let own = own::Own::find();
+    let meant = classic::translate(&arguments, &PROGRAM, own.is_some(), exists)
+        .and_then(|arguments| line::parse(&PROGRAM, arguments.get(1..).unwrap_or_default(), own.as_ref()));
     match meant {
         Ok(Meant::Run(command, mut given)) => {
             let console = Console::new(given.is_set("json"), given.is_set("quiet"));

@@ -65,6 +65,23 @@ impl Image {
     }
 }
 
+/// Returns where the last section of an image ends in its file, by headers that lie in `head`, the file's first bytes; none if
+/// they are no headers, or cut off.
+pub fn end_of_sections(head: &[u8]) -> Option<u64> {
+    let file = Reader(head);
+    let headers = file.from(file.size(0x3c)?)?;
+    if file.slice(0, 2)? != b"MZ" || headers.slice(0, 4)? != b"PE\0\0" {
+        return None;
+    }
+    let sections = headers.from(24 + usize::from(headers.u16(20)?))?;
+    (0..usize::from(headers.u16(6)?)).try_fold(0, |end, index| {
+        let section = sections.from(40 * index)?;
+        let (size, at) = (section.u32(16)?, section.u32(20)?);
+        // What has no bytes in the file has no place there.
+        Some(if at == 0 { end } else { end.max(u64::from(at) + u64::from(size)) })
+    })
+}
+
 /// Little-endian reads that end with the slice.
 #[derive(Clone, Copy)]
 struct Reader<'a>(&'a [u8]);

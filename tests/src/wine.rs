@@ -327,7 +327,7 @@ fn home() -> PathBuf {
 
 /// Returns where a program is that `patcher/windows/build.sh` has built: the one that was built last, be it as it is given
 /// away or as tests are.
-fn program(bits: Bits, name: &str) -> PathBuf {
+pub fn program(bits: Bits, name: &str) -> PathBuf {
     let built = |folder: PathBuf| folder.join(bits.target()).join(format!("{name}.exe"));
     if let Some(folder) = env::var_os("WIN_DIST") {
         return built(folder.into());

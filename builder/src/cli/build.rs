@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 
+use qfe_patcher::bundle::container::program::Program;
 use qfe_patcher::bundle::container::{Container, ContainerKind};
 use qfe_patcher::bundle::keyring::{Chain, KeyRing, RING_FOLDER};
 use qfe_patcher::bundle::manifest::{MANIFEST_NAME, MAX_MEMBER};
@@ -27,9 +28,11 @@ use crate::build::finding::{Finding, Findings};
 use crate::build::prove::{ProofError, prove};
 use crate::build::{BuildError, Built, Options, Shape, build};
 use crate::cache::Cache;
+use crate::container::exe::{self, PrefixError};
 use crate::delta::Choice;
 use crate::output::Partial;
 use crate::progress::{Progress, fitting};
+use crate::ring;
 use crate::sign::{self, SigningKey};
 use crate::sources::SourceError;
 
@@ -43,13 +46,18 @@ use crate::sources::SourceError;
 /// The key rings in the folder `keyring` of --keys, with their signatures, go into the bundle: servers that have an
 /// older one follow them. What the ring would refuse is not built.
 ///
+/// A .exe is the patcher's program for Windows with the zip behind it: it applies itself, and any other patcher applies
+/// it as a bundle. It carries the key ring of --keys, or one of the keys that sign, which only that program itself
+/// believes, and only where no --keys is given.
+///
 /// Deltas are kept in a folder of their own, and taken from there as long as old file, new file, key and qfe-builder are the
 /// same: the bundle has the same bytes with and without it. By default it is qfe in the user's folder of caches
 /// (XDG_CACHE_HOME, or .cache at home; on Windows LOCALAPPDATA). It may be deleted at any time, and takes at most 256 MiB.
 /// What in it is damaged, or was made by another's key, is not believed and made anew.
 ///
 /// With --check nothing is written or signed: the bundle is built again, with the same switches as the first time, and
-/// every member but signatures and key rings compared. So a second signer knows what he is about to sign.
+/// every member but signatures and key rings compared; of a .exe also the program, and with --keys the key ring in it.
+/// So a second signer knows what he is about to sign.
 ///
 /// JSON: command, outcome ("built"), code, id, revision, output, container, size, sha256, shape, files,
 /// payload_bytes, deltas, delta_bytes, cached (how many deltas came from the cache), signers, warnings; or outcome ("same"), id, revision, bundle, members.
@@ -57,6 +65,7 @@ use crate::sources::SourceError;
 #[command(after_help = "Examples:\n  \
     qfe-builder build update.toml --key release.key --output Q252717.zip\n  \
     qfe-builder build update.toml --key a.key --key b.key --keys keys/ --output Q252717.cab --lean\n  \
+    qfe-builder build update.toml --key release.key --output Q252717.exe --stub qfe-patcher.exe\n  \
     qfe-builder build update.toml --check Q252717.zip")]
 pub(super) struct BuildArgs {
     /// The recipe; paths in it are relative to its folder
@@ -64,16 +73,19 @@ pub(super) struct BuildArgs {
     /// A secret key to sign with; may be repeated
     #[arg(long, value_name = "KEY", required_unless_present = "check")]
     key: Vec<PathBuf>,
-    /// The bundle to write; the container goes by the extension, .zip or .cab
+    /// The bundle to write; the container goes by the extension, .zip, .cab or .exe
     #[arg(long, short, value_name = "FILE", required_unless_present = "check")]
     output: Option<PathBuf>,
     /// Write nothing: build again, without a cache, and compare with this bundle
     #[arg(
         long,
         value_name = "BUNDLE",
-        conflicts_with_all = ["key", "output", "keys", "password_file", "cache", "no_cache"]
+        conflicts_with_all = ["key", "output", "password_file", "cache", "no_cache"]
     )]
     check: Option<PathBuf>,
+    /// The patcher for Windows with which a .exe begins [default: qfe-patcher.exe beside this program]
+    #[arg(long, value_name = "FILE")]
+    stub: Option<PathBuf>,
     /// Which deltas are made
     #[arg(long, value_name = "C", default_value = "auto")]
     codec: CodecChoice,
@@ -128,6 +140,9 @@ impl CodecChoice {
     }
 }
 
+/// Largest program that a bundle begins with.
+const MAX_STUB: u64 = 64 << 20;
+
 /// Returns the container that a file name asks for.
 fn container_kind(path: &Path) -> Result<ContainerKind, Failure> {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
@@ -135,10 +150,9 @@ fn container_kind(path: &Path) -> Result<ContainerKind, Failure> {
     match ending.as_deref() {
         Some("zip") => Ok(ContainerKind::Zip),
         Some("cab") => Ok(ContainerKind::Cab),
-        Some("exe") => Err(refuse(format!("{shown}: self-extracting bundles are not in this version"))
-            .hint("name a .zip or .cab as --output")),
-        _ => Err(refuse(format!("{shown} ends neither in .zip nor in .cab, so its container is unknown"))
-            .hint("name a .zip or .cab as --output")),
+        Some("exe") => Ok(ContainerKind::Exe),
+        _ => Err(refuse(format!("{shown} ends in none of .zip, .cab and .exe, so its container is unknown"))
+            .hint("name a .zip, .cab or .exe as --output")),
     }
 }
 
@@ -148,6 +162,9 @@ impl BuildArgs {
             Some(output) => container_kind(output)?,
             None => ContainerKind::Zip,
         };
+        if self.check.is_none() && kind != ContainerKind::Exe && self.stub.is_some() {
+            return Err(refuse("--stub is given, and --output is no .exe").hint("drop one of the two"));
+        }
         let choice = self.codec.choice();
         if self.lean && choice == Choice::Full {
             return Err(refuse(
@@ -157,8 +174,6 @@ impl BuildArgs {
         }
         let shape = if self.lean { Shape::Lean } else { Shape::Complete };
         let jobs = self.jobs.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-        let options = Options { kind, choice, shape, jobs };
-
         let (recipe, profile) = recipe::read(&self.recipe)?;
         let base = self.recipe.parent().unwrap_or(Path::new(""));
         let signing = match self.key.is_empty() {
@@ -166,6 +181,11 @@ impl BuildArgs {
             false => keys::signing_keys(&self.key, &self.password_file)?,
         };
         let (rings, chain) = rings(self.keys.as_deref(), &signing)?;
+        let prefix = match (kind, rings.last()) {
+            (ContainerKind::Exe, Some(ring)) => exe::prefix(&self.stub()?, ring).map_err(prefix_failure)?,
+            _ => Vec::new(),
+        };
+        let options = Options { kind, prefix, choice, shape, jobs };
         for ring in &rings {
             ring.require_current(&recipe.id, recipe.revision).map_err(|error| {
                 Failure::new(ExitCode::Untrusted, error).hint("raise `revision` in the recipe")
@@ -189,7 +209,7 @@ impl BuildArgs {
         progress.end();
         let built = written?;
         match (&self.check, &self.output) {
-            (Some(bundle), _) => compare(bundle, built),
+            (Some(bundle), _) => self.compare(bundle, built),
             (None, Some(output)) => Ok(self.answer(output, &built, &options)),
             (None, None) => Err(refuse("--output is missing")),
         }
@@ -204,6 +224,57 @@ impl BuildArgs {
         };
         let (Some(folder), Some(key)) = (folder, signing.first()) else { return Ok(None) };
         Ok(Some(Cache::new(&folder, cache::this_program()?, key, SystemTime::now())))
+    }
+
+    /// Reads the patcher's program that a self-extracting bundle begins with.
+    fn stub(&self) -> Result<Vec<u8>, Failure> {
+        const NAME: &str = "qfe-patcher.exe";
+        let path = match &self.stub {
+            Some(path) => path.clone(),
+            None => std::env::current_exe()
+                .map_err(|error| Failure::new(ExitCode::Failed, error))?
+                .with_file_name(NAME),
+        };
+        let hint = format!("name the patcher for Windows by --stub, or put {NAME} beside qfe-builder");
+        let bytes = read_file(&path, MAX_STUB).map_err(|failure| failure.hint(hint))?;
+        exe::require_patcher(&path.display().to_string(), &bytes).map_err(prefix_failure)?;
+        Ok(bytes)
+    }
+
+    /// Holds a bundle against what was built, and what stands before the zip of an exe against stub and key ring.
+    fn compare(&self, path: &Path, built: Built) -> Result<Answer, Failure> {
+        let bundle = path.display().to_string();
+        let theirs = read_file(path, MAX_BUNDLE)?;
+        if !theirs.starts_with(b"MZ") {
+            if let Some(option) =
+                self.keys.as_ref().map(|_| "--keys").or(self.stub.as_ref().map(|_| "--stub"))
+            {
+                return Err(refuse(format!("{option} is given, and {bundle} is no self-extracting bundle"))
+                    .hint(format!("drop {option}: with --check it is for what such a bundle carries")));
+            }
+            return compare(bundle, theirs, built, "");
+        }
+        let program = Program::read(&mut Cursor::new(&theirs)).map_err(BundleError::from)?;
+        let shown = |bytes: &[u8]| format!("{} bytes with digest {}", bytes.len(), Digest::of(bytes));
+        let stub = self.stub()?;
+        let found = usize::try_from(program.size).ok().and_then(|size| theirs.get(..size)).unwrap_or(&theirs);
+        let mut parts = vec![("the program", shown(found), shown(&stub))];
+        let mut more = ", and the program; the key ring in it was not looked at (--keys does)";
+        if let Some(keys) = &self.keys {
+            let (ring, _) = keyring::followed(keys)?;
+            let text = ring::text(&ring).map_err(|error| prefix_failure(error.into()))?;
+            let found = program.ring.as_ref().map_or_else(|| "absent".to_owned(), |text| shown(text));
+            parts.push(("the key ring in the program", found, shown(text.as_bytes())));
+            more = ", the program and the key ring in it";
+        }
+        for (name, found, wanted) in parts {
+            if found != wanted {
+                let error = Differs { bundle, name: name.to_owned(), found, wanted };
+                return Err(Failure::new(ExitCode::Untrusted, error)
+                    .hint("do not sign it; if it was built with another --stub or --keys, use the same"));
+            }
+        }
+        compare(bundle, theirs, built, more)
     }
 
     fn answer(&self, output: &Path, built: &Built, options: &Options) -> Answer {
@@ -268,19 +339,17 @@ fn rings(keys: Option<&Path>, signing: &[SigningKey]) -> Result<(Vec<KeyRing>, C
 
 /// A bundle that the recipe does not build.
 #[derive(Debug, thiserror::Error)]
-#[error("{bundle}: member {name} is {found}, the recipe builds {wanted}")]
+#[error("{bundle}: {name} is {found}, wanted is {wanted}")]
 struct Differs {
     bundle: String,
-    name: TargetPath,
+    name: String,
     found: String,
     wanted: String,
 }
 
 /// Holds every member of a bundle, but signatures and key rings, against what was built; nothing of it is believed.
-fn compare(path: &Path, built: Built) -> Result<Answer, Failure> {
-    let bundle = path.display().to_string();
-    let file = Cursor::new(read_file(path, MAX_BUNDLE)?);
-    let mut theirs = Bundle::open(file)?.into_container();
+fn compare(bundle: String, theirs: Vec<u8>, built: Built, more: &str) -> Result<Answer, Failure> {
+    let mut theirs = Bundle::open(Cursor::new(theirs))?.into_container();
     let mut ours = Bundle::open(Cursor::new(built.bytes))?.into_container();
     let is_built = |name: &&TargetPath| {
         !name.as_str().starts_with(SIGNATURE_FOLDER) && !name.as_str().starts_with(RING_FOLDER)
@@ -299,14 +368,15 @@ fn compare(path: &Path, built: Built) -> Result<Answer, Failure> {
         };
         let (found, wanted) = (shown(&mut theirs)?, shown(&mut ours)?);
         if found != wanted {
-            let error = Differs { bundle, name: name.clone(), found, wanted };
+            let error = Differs { bundle, name: format!("member {name}"), found, wanted };
             return Err(Failure::new(ExitCode::Untrusted, error).hint(
                 "do not sign it; if it was built with --lean or --codec, or by another version of qfe-builder, use the same",
             ));
         }
     }
+    let count = names.len();
     let notes =
-        format!("{bundle}: what the recipe builds, {} members; signatures were not looked at\n", names.len());
+        format!("{bundle}: what the recipe builds, {count} members{more}; signatures were not looked at\n");
     let value = object!({
         "outcome": "same",
         "id": built.manifest.id,
@@ -349,6 +419,20 @@ fn proof_failure(error: ProofError) -> Failure {
             Failure::new(ExitCode::Failed, error)
         }
     }
+}
+
+fn prefix_failure(error: PrefixError) -> Failure {
+    let hint = match &error {
+        PrefixError::Ring(_) | PrefixError::RingSize { .. } => {
+            "name by --keys a keyring.toml that holds its keys itself"
+        }
+        PrefixError::NotAProgram { .. }
+        | PrefixError::Machine { .. }
+        | PrefixError::Headers { .. }
+        | PrefixError::Size { .. }
+        | PrefixError::NotAPatcher { .. } => "name by --stub the qfe-patcher.exe that is given away",
+    };
+    Failure::new(ExitCode::BadCommandLine, error).hint(hint)
 }
 
 fn build_failure(error: BuildError, recipe: &Path) -> Failure {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use qfe_patcher::bundle::container::program::Program;
 use qfe_patcher::bundle::container::{Container, ContainerKind};
 use qfe_patcher::bundle::keyring::{Chain, KeyId, RING_FOLDER, Signed, TrustError, claimed_signer};
 use qfe_patcher::bundle::manifest::{MANIFEST_NAME, MAX_MANIFEST, MAX_MEMBER, Manifest};
@@ -22,10 +23,10 @@ use crate::sign::{SigningKey, key_ring};
 
 /// Adds a signature to a bundle and changes nothing else
 ///
-/// The manifest is signed as it stands, byte for byte. In a zip the other members' compressed bytes are copied; a
-/// cabinet is packed again. The new bundle is verified, and every member held against the manifest, before it takes
-/// the place of the old one. Where the key has signed already, nothing is written. With --keys the key rings in its
-/// folder `keyring`, with their signatures, go into the bundle too.
+/// The manifest is signed as it stands, byte for byte. In a zip the other members' compressed bytes are copied, in an
+/// exe also the program and its key ring; a cabinet is packed again. The new bundle is verified, and every member held
+/// against the manifest, before it takes the place of the old one. Where the key has signed already, nothing is written.
+/// With --keys the key rings in its folder `keyring`, with their signatures, go into the bundle too.
 ///
 /// JSON: command, outcome ("signed" or "already-signed"), code, id, revision, bundle, key_id, signers, key_rings (members
 /// that were added).
@@ -136,12 +137,20 @@ fn with_members(
     mut opened: Container,
     added: BTreeMap<String, Vec<u8>>,
 ) -> Result<Vec<u8>, Failure> {
-    let out = Cursor::new(Vec::new());
+    let mut out = Cursor::new(Vec::new());
     let failed = |error: WriteError| Failure::new(ExitCode::Failed, error);
+    if kind == ContainerKind::Exe {
+        let program = Program::read(&mut Cursor::new(bytes)).map_err(BundleError::from)?;
+        let before = usize::try_from(program.archive_at()).ok().and_then(|at| bytes.get(..at));
+        *out.get_mut() = before.unwrap_or_default().to_vec();
+        out.set_position(program.archive_at());
+    }
     match kind {
-        ContainerKind::Zip => container::zip::add_members(Cursor::new(bytes), &added, out)
-            .map(Cursor::into_inner)
-            .map_err(failed),
+        ContainerKind::Zip | ContainerKind::Exe => {
+            container::zip::add_members(Cursor::new(bytes), &added, out)
+                .map(Cursor::into_inner)
+                .map_err(failed)
+        }
         ContainerKind::Cab => {
             let mut contents = read_contents(&mut opened)?;
             for (name, bytes) in added {

@@ -36,7 +36,7 @@ fn every_failure_has_the_same_keys() {
 }
 
 #[test]
-fn what_is_not_in_this_version_is_refused_by_name() {
+fn outputs_that_cannot_be_made_are_refused_by_name() {
     let fixture = Fixture::new();
     let refused = |more: &[&str], words: &str| {
         let (status, answer) = fixture.json(&[&["build", "update.toml", "--key", FIRST], more].concat());
@@ -44,8 +44,8 @@ fn what_is_not_in_this_version_is_refused_by_name() {
         assert!(answer["error"].as_str().unwrap().contains(words), "{answer:#}");
         assert!(!answer["hints"].as_array().unwrap().is_empty());
     };
-    refused(&["-o", "Q252717.exe"], "not in this version");
-    refused(&["-o", "Q252717.rar"], "neither in .zip nor in .cab");
+    refused(&["-o", "Q252717.rar"], "ends in none of .zip, .cab and .exe");
+    refused(&["-o", "Q252717.exe", "--stub", "update.toml"], "is no program for Windows");
     refused(&["-o", "Q252717.zip", "--lean", "--codec", "full"], "neither whole files nor deltas");
 }
 

@@ -12,6 +12,7 @@ use crate::chain::debug_as_shown;
 use crate::target_path::{TargetPath, UnsafePath};
 
 mod cab;
+pub mod program;
 mod zip;
 
 /// What a container is read from: a file, or bytes in memory.
@@ -28,10 +29,12 @@ const MAX_EARLY: u64 = 1 << 30;
 /// The kinds of container; the builder's writers match on the same enum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContainerKind {
-    /// A zip archive (PKWARE APPNOTE), stored or deflated members, alone or behind a program.
+    /// A zip archive (PKWARE APPNOTE), stored or deflated members.
     Zip,
     /// A cabinet (Microsoft Cabinet Format), stored, MSZIP or LZX folders.
     Cab,
+    /// A zip behind the patcher's program: a self-extracting bundle.
+    Exe,
 }
 
 impl fmt::Display for ContainerKind {
@@ -39,6 +42,7 @@ impl fmt::Display for ContainerKind {
         f.write_str(match self {
             Self::Zip => "zip",
             Self::Cab => "cab",
+            Self::Exe => "exe",
         })
     }
 }
@@ -129,6 +133,7 @@ debug_as_shown!(ContainerError);
 
 /// An opened container.
 pub struct Container {
+    kind: ContainerKind,
     backend: Backend,
     /// Position of each member in its backend.
     members: BTreeMap<TargetPath, usize>,
@@ -143,7 +148,7 @@ enum Backend {
 
 impl fmt::Debug for Container {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Container").field("kind", &self.kind()).field("members", &self.members).finish()
+        f.debug_struct("Container").field("kind", &self.kind).field("members", &self.members).finish()
     }
 }
 
@@ -153,21 +158,29 @@ impl Container {
         let mut magic = Vec::new();
         source.by_ref().take(4).read_to_end(&mut magic).map_err(ContainerError::Read)?;
         source.seek(SeekFrom::Start(0)).map_err(ContainerError::Read)?;
-        let (backend, names) = match magic.as_slice() {
-            [b'P', b'K', ..] => open_zip(source, zip::Before::Nothing),
-            [b'M', b'Z', ..] => open_zip(source, zip::Before::Program),
-            b"MSCF" => cab::open(Box::new(source)).map(|(cab, names)| (Backend::Cab(cab), names)),
-            _ => Err(ContainerError::UnknownKind { found: magic }),
+        let kind = match magic.as_slice() {
+            [b'P', b'K', ..] => ContainerKind::Zip,
+            [b'M', b'Z', ..] => ContainerKind::Exe,
+            b"MSCF" => ContainerKind::Cab,
+            _ => return Err(ContainerError::UnknownKind { found: magic }),
+        };
+        let archive_at = match kind {
+            ContainerKind::Exe => program::Program::read(&mut source)?.archive_at(),
+            ContainerKind::Zip | ContainerKind::Cab => 0,
+        };
+        let source = Box::new(source);
+        let (backend, names) = match kind {
+            ContainerKind::Cab => cab::open(source).map(|(cab, names)| (Backend::Cab(cab), names)),
+            ContainerKind::Zip | ContainerKind::Exe => {
+                zip::open(source, archive_at).map(|(zip, names)| (Backend::Zip(zip), names))
+            }
         }?;
-        Ok(Self { backend, members: unique(&names)?, early: 0 })
+        Ok(Self { kind, backend, members: unique(&names)?, early: 0 })
     }
 
     /// Returns the kind of container.
     pub fn kind(&self) -> ContainerKind {
-        match self.backend {
-            Backend::Zip(_) => ContainerKind::Zip,
-            Backend::Cab(_) => ContainerKind::Cab,
-        }
+        self.kind
     }
 
     /// Returns the names of all members, sorted.
@@ -209,13 +222,6 @@ impl Container {
             Backend::Cab(cab) => cab.read(index, name, limit),
         }
     }
-}
-
-fn open_zip(
-    source: impl Source + 'static,
-    before: zip::Before,
-) -> Result<(Backend, Vec<String>), ContainerError> {
-    zip::open(Box::new(source), before).map(|(zip, names)| (Backend::Zip(zip), names))
 }
 
 /// Refuses a directory of too many members.

@@ -46,6 +46,11 @@ impl KeyId {
         Self(u64::from_le_bytes(bytes))
     }
 
+    /// Returns those bytes.
+    pub fn to_le_bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
+
     /// Reads the id in the base64 of a minisign public key or signature.
     fn of_base64(line: &str) -> Option<Self> {
         let decoded = Base64::decode_to_vec(line, None).ok()?;
@@ -199,6 +204,13 @@ pub struct Key {
     ed25519: Vec<u8>,
 }
 
+impl Key {
+    /// Returns the Ed25519 key alone.
+    pub fn ed25519(&self) -> &[u8] {
+        &self.ed25519
+    }
+}
+
 /// The keys that are believed, and how many of them must agree.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
@@ -217,6 +229,8 @@ pub struct KeyRing {
     gap: Option<(u32, u32)>,
     /// The chain of which that is so: another chain may hold what it misses.
     spare: Chain,
+    /// Whether it, or the one that led to it, stands in the running program.
+    is_own: bool,
 }
 
 impl KeyRing {
@@ -254,6 +268,7 @@ impl KeyRing {
             first: None,
             gap: None,
             spare: Chain::default(),
+            is_own: false,
         };
         for (file, text) in files {
             let line = text.lines().nth(1).unwrap_or_default();
@@ -354,9 +369,26 @@ impl KeyRing {
         }
     }
 
+    /// Marks it as the one in the running program.
+    pub fn own(self) -> Self {
+        Self { is_own: true, ..self }
+    }
+
+    /// Tells whether it, or the one that led to it, stands in the running program.
+    pub fn is_own(&self) -> bool {
+        self.is_own
+    }
+
     /// Tells how it was come by, one sentence each.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        if self.is_own {
+            notes.push(
+                "the key ring is this program's own, as trustworthy as the place that the program came from; --keys names \
+                 another"
+                    .to_owned(),
+            );
+        }
         if let (Some(first), Some(edition)) = (&self.first, &self.edition) {
             notes.push(format!(
                 "key ring version {} is trusted by version {}: `qfe-patcher keys --update` keeps it",

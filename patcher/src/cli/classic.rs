@@ -92,10 +92,11 @@ impl Meaning {
 
 /// Translates a command line, whose first word is the program, by the table of its commands.
 ///
-/// `exists` tells whether something stands at a path.
+/// In a self-extracting bundle a line that names no command means `apply` without any switch too. `exists` tells whether something stands at a path.
 pub(super) fn translate(
     arguments: &[OsString],
     program: &Program,
+    is_bundle: bool,
     exists: impl Fn(&OsStr) -> bool,
 ) -> Result<Vec<OsString>, Failure> {
     let mut words = arguments.iter().skip(1);
@@ -120,7 +121,10 @@ pub(super) fn translate(
             rest.push(word.clone());
         }
     }
-    if switches.is_empty() {
+    let first = arguments.get(1).and_then(|word| word.to_str()).unwrap_or("help");
+    let means_apply =
+        is_bundle && named.is_none() && !["help", "--help", "-h", "--version", "-V"].contains(&first);
+    if switches.is_empty() && !means_apply {
         return Ok(arguments.to_vec());
     }
     let command = command(&switches, named)?;
@@ -234,8 +238,12 @@ mod tests {
 
     /// Translates words, on a machine where nothing stands but `/tmp`.
     fn translated(line: &str) -> Result<String, String> {
+        translated_by(line, false)
+    }
+
+    fn translated_by(line: &str, is_bundle: bool) -> Result<String, String> {
         let words: Vec<OsString> = ["p"].into_iter().chain(line.split(' ')).map(Into::into).collect();
-        match translate(&words, &PROGRAM, |path| path == "/tmp") {
+        match translate(&words, &PROGRAM, is_bundle, |path| path == "/tmp") {
             Ok(words) => Ok(words.join(OsStr::new(" ")).into_string().unwrap()[2..].to_owned()),
             Err(failure) => {
                 assert_eq!(failure.code, ExitCode::BadCommandLine);
@@ -278,6 +286,26 @@ mod tests {
         ] {
             assert_eq!(translated(line).as_deref(), Ok(wanted), "{line}");
         }
+    }
+
+    #[test]
+    fn a_self_extracting_bundle_applies_itself() {
+        for (line, wanted) in [
+            ("--role r --target D", "apply --role r --target D"),
+            ("/s --role r", "apply --quiet --yes --role r"),
+            ("other.zip --role r", "apply other.zip --role r"),
+            ("/y --target D", "rollback --target D"),
+            ("verify", "verify"),
+            ("status --target D", "status --target D"),
+            ("--help", "--help"),
+            ("help apply", "help apply"),
+            ("-V", "-V"),
+            ("/?", "--help"),
+        ] {
+            assert_eq!(translated_by(line, true).as_deref(), Ok(wanted), "{line}");
+        }
+        let alone = translate(&["p".into()], &PROGRAM, true, |_| false);
+        assert_eq!(alone.unwrap_or_default(), ["p"]);
     }
 
     #[test]

@@ -421,7 +421,7 @@ mod tests {
     fn every_argument_of_the_table_is_taken() {
         assert!(PROGRAM.commands.iter().map(|command| command.name).eq(TAKES.map(|(name, _)| name)));
         for (command, (_, take)) in PROGRAM.commands.iter().zip(TAKES) {
-            let Meant::Run(_, mut given) = parse(&PROGRAM, &all_arguments(command)).unwrap() else {
+            let Meant::Run(_, mut given) = parse(&PROGRAM, &all_arguments(command), None).unwrap() else {
                 panic!()
             };
             assert_eq!(
@@ -456,7 +456,7 @@ mod tests {
         for command in PROGRAM.commands {
             let words: Vec<_> = command.example.split(' ').map(Into::into).collect();
             assert!(
-                matches!(parse(&PROGRAM, &words), Ok(Meant::Run(meant, _)) if meant.name == command.name)
+                matches!(parse(&PROGRAM, &words, None), Ok(Meant::Run(meant, _)) if meant.name == command.name)
             );
         }
     }

@@ -106,6 +106,10 @@ fn show(ring: &KeyRing, console: &Console) {
 
 /// Writes the ring in the place of the one that led to it; tells whether it is another.
 fn update(ring: &KeyRing, keys: &Path) -> Result<bool, Failure> {
+    if ring.is_own() {
+        return Err(bad_command("the key ring is in this program, which is not changed")
+            .hint("name by --keys where yours is kept"));
+    }
     if ring.edition().is_none() {
         return Err(bad_command(format!("{} has no name and version: no ring follows it", keys.display()))
             .hint("get a keyring.toml from the vendor by a way that you trust, and name it by --keys"));

@@ -72,6 +72,10 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
     .into_iter()
     .chain(args.patcher.iter().map(|patcher| (patcher.as_path(), name(patcher), MAX_COPY)))
     {
+        // A self-extracting bundle is the patcher too.
+        if from.as_os_str() == own.as_os_str() && to.as_os_str() == staged.as_os_str() && !files.is_empty() {
+            continue;
+        }
         copy(&host, from, &to, limit)?;
         console.say(format!("  {}", to.display()));
         files.push(to.display().to_string());

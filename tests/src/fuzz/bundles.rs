@@ -20,6 +20,10 @@ use fixture::{LZX, cabinet};
 #[allow(clippy::unwrap_used, reason = "it is written for the unit tests of the patcher")]
 mod fixture;
 
+#[path = "../../../patcher/src/bundle/container/program/fixture.rs"]
+#[allow(clippy::indexing_slicing, reason = "it is written for the unit tests of the patcher")]
+mod program;
+
 /// Most bytes of a member that are wanted.
 const LIMIT: u64 = 1 << 20;
 /// Most members that are read.
@@ -31,15 +35,15 @@ const INNER: &str = "Q1.exe";
 /// The readers of containers.
 pub(super) const CONTAINER: Target = Target {
     name: "container",
-    reads: "a container: a zip, alone or behind a program, or a cabinet",
+    reads: "a container: a zip, alone or behind a program and a key ring, or a cabinet",
     run: container,
     seeds: || {
-        let mut program = b"MZ a program".repeat(20);
-        program.extend(contained(ContainerKind::Zip));
+        let program = behind(&[program::patcher(), program::ring("threshold = 1", 13)].concat());
         let lzx = cabinet(LZX, &[(LZX_BLOCK, 3)], 1);
         let mut unchecked = contained(ContainerKind::Cab);
         without_checksums(&mut unchecked);
-        vec![contained(ContainerKind::Zip), contained(ContainerKind::Cab), program, lzx, unchecked]
+        let zip = contained(ContainerKind::Zip);
+        vec![zip, contained(ContainerKind::Cab), program, behind(&program::program()), lzx, unchecked]
     },
     words: ARCHIVE_WORDS,
     largest: 32 << 10,
@@ -64,7 +68,7 @@ pub(super) const SOURCE: Target = Target {
         let (zip, mut cab) = (contained(ContainerKind::Zip), contained(ContainerKind::Cab));
         without_checksums(&mut cab);
         let lzx = cabinet(LZX, &[(LZX_BLOCK, 3)], 1);
-        let program = |archive: &[u8]| [&b"MZ a program".repeat(20), archive].concat();
+        let program = |archive: &[u8]| [&program::program(), archive].concat();
         let nested = |archive: &[u8]| {
             let members = [(INNER.parse().expect("it is a name"), archive.to_vec())].into();
             let contents = Contents { members, ..Contents::default() };
@@ -88,6 +92,8 @@ const ARCHIVE_WORDS: &[&[u8]] = &[
     b"PK\x06\x07",
     b"PK\x07\x08",
     b"MZ",
+    b"PE\0\0",
+    b"QFE-RING",
     b"MSCF",
     b"CK",
     &[0; 4],
@@ -191,6 +197,15 @@ fn without_checksums(cabinet: &mut [u8]) {
 
 /// Makes a container of a few members.
 fn contained(kind: ContainerKind) -> Vec<u8> {
+    written(kind, Vec::new())
+}
+
+/// Makes a zip of a few members behind a program.
+fn behind(before: &[u8]) -> Vec<u8> {
+    written(ContainerKind::Exe, before.to_vec())
+}
+
+fn written(kind: ContainerKind, before: Vec<u8>) -> Vec<u8> {
     let member = |name: &str, bytes: Vec<u8>| (name.parse().expect("it is a name"), bytes);
     let contents = Contents {
         manifest: b"{}\n".to_vec(),
@@ -205,7 +220,9 @@ fn contained(kind: ContainerKind) -> Vec<u8> {
         ]
         .into(),
     };
-    write(kind, &contents, Cursor::new(Vec::new())).expect("it can be written").into_inner()
+    let mut out = Cursor::new(before);
+    out.set_position(out.get_ref().len() as u64);
+    write(kind, &contents, out).expect("it can be written").into_inner()
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ use qfe_tests::programs::{Run, program};
 use qfe_tests::samples::{Server, apply_args, workshop};
 use qfe_tests::tree;
 
+use crate::self_extracting::program::{patcher, program as small_program, ring};
 use cab::cabinet_of;
-use zip::{DESCRIPTOR, Entry, archive, archive_with};
+use zip::{DESCRIPTOR, Entry, archive, archive_with, behind};
 
 /// What a refusal may take, by the system's own limits: address space, and seconds of CPU.
 const MEMORY_KB: u32 = 192 << 10;
@@ -279,6 +280,73 @@ fn cabinets() -> Vec<Case> {
     ]
 }
 
+/// Self-extracting bundles: what stands before the zip.
+fn programs() -> Vec<Case> {
+    let entries = [manifest()];
+    let before = |parts: &[&[u8]]| behind(&parts.concat(), &entries);
+    let cut = |at: usize| [&patcher()[..at], &archive(&entries)].concat();
+    let mut far = small_program();
+    far[0x3c..0x40].copy_from_slice(&[0xff; 4]);
+    let mut many = small_program();
+    many[0x46..0x48].copy_from_slice(&[0xff; 2]);
+    let mut huge = small_program();
+    huge[0x148..0x150].copy_from_slice(&[0xff; 8]);
+    let mut two_ends = before(&[&patcher()]);
+    let end = two_ends[two_ends.len() - 22..].to_vec();
+    // The first has the second as its comment.
+    let comment = two_ends.len() - 2;
+    two_ends[comment] = 22;
+    two_ends.extend(end);
+    let mut wrong = before(&[&patcher()]);
+    let position = wrong.len() - 6;
+    wrong[position] ^= 1;
+    vec![
+        case("no headers", cut(2), &["no whole headers of a program"]),
+        case("headers that are cut off", cut(0x44), &["no bundle does"]),
+        case("headers 4 GB away", behind(&far, &entries), &["no whole headers of a program"]),
+        case("65,535 sections", behind(&many, &entries), &["no whole headers of a program"]),
+        case("a section beyond the file", behind(&huge, &entries), &["in the program before it"]),
+        case("a program that is cut off", before(&[&patcher()[..0x3ff]]), &["an entry at byte 1023"]),
+        case(
+            "a key ring of 4 GB",
+            before(&[&patcher(), &ring("", u32::MAX)]),
+            &["a key ring of 4294967295 bytes"],
+        ),
+        case(
+            "a key ring that is longer than it says",
+            before(&[&patcher(), &ring("threshold = 1", 12)]),
+            &["1 bytes before its first entry"],
+        ),
+        case(
+            "two key rings",
+            before(&[&patcher(), &ring("", 0), &ring("", 0)]),
+            &["12 bytes before its first entry"],
+        ),
+        case(
+            "something behind the program",
+            before(&[&patcher(), b"more"]),
+            &["4 bytes before its first entry"],
+        ),
+        case(
+            "positions that count from the zip",
+            [patcher(), archive(&entries)].concat(),
+            &["the directory is at byte", "its end says at"],
+        ),
+        case("a directory elsewhere", wrong, &["the directory is at byte", "its end says at"]),
+        case("two ends of a directory", two_ends, &["the mark of a second end behind its end"]),
+        case(
+            "something behind the zip",
+            [before(&[&patcher()]), b"more".to_vec()].concat(),
+            &["damaged or cut off"],
+        ),
+        case(
+            "a zip behind another",
+            behind(&before(&[&patcher()]), &entries),
+            &["bytes before its first entry"],
+        ),
+    ]
+}
+
 #[track_caller]
 fn refuses(cases: Vec<Case>) {
     let server = Server::new("i386");
@@ -321,6 +389,11 @@ fn archives_in_which_two_programs_see_different_files() {
 #[test]
 fn names_that_lead_elsewhere() {
     refuses(names());
+}
+
+#[test]
+fn programs_that_carry_something_else() {
+    refuses(programs());
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod interoperation;
 mod product;
 mod registry_files;
 mod rollups;
+mod self_extracting;
 mod services;
 mod trust;
 mod undo_stack;

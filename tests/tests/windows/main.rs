@@ -13,5 +13,6 @@ mod main_job;
 mod paths;
 mod registry;
 mod restart;
+mod self_extracting;
 mod services;
 mod site;

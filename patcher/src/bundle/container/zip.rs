@@ -1,13 +1,12 @@
 //! Zip archives (PKWARE APPNOTE 6.3), as strictly as two readers must agree on what is in them.
 //!
 //! ```text
-//! [ a program ]  local header, data, [ descriptor ]  ...  central headers  [ zip64 end, locator ]  end [ comment ]
+//! [ program, key ring ]  local header, data, [ descriptor ]  ...  central headers  [ zip64 end, locator ]  end [ comment ]
 //! ```
 //!
 //! Every byte of the archive belongs to exactly one of these: entries that overlap, and bytes between them that belong to
-//! nothing, are refused. A program may stand before the archive (a self-extracting bundle); positions count from the
-//! file's beginning (as `zip -A` leaves them) or from the archive's (as appending leaves them). All numbers are
-//! little-endian; columns are offset, size.
+//! nothing, are refused. Positions count from the file's beginning, also behind a program (see [`super::program`]), where
+//! other readers find them without a warning. All numbers are little-endian; columns are offset, size.
 //!
 //! | end | | central header | | local header | | descriptor | |
 //! |---|---|---|---|---|---|---|---|
@@ -84,38 +83,28 @@ enum Method {
     Deflated,
 }
 
-/// What may stand before an archive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Before {
-    /// Nothing.
-    Nothing,
-    /// A program.
-    Program,
-}
-
-/// Reads the directory and all local headers, and returns the archive with the names of its entries in order.
-pub(super) fn open(
-    mut source: Box<dyn Source>,
-    before: Before,
-) -> Result<(Zip, Vec<String>), ContainerError> {
+/// Reads the directory and all local headers, and returns the archive, which begins at byte `start`, with the names of its entries
+/// in order.
+pub(super) fn open(mut source: Box<dyn Source>, start: u64) -> Result<(Zip, Vec<String>), ContainerError> {
     let directory = Directory::read(source.as_mut())?;
     let headers = directory.headers;
     let mut order: Vec<usize> = (0..headers.len()).collect();
     let position = |index: &usize| headers.get(*index).map_or(0, |header| header.position);
     order.sort_by_key(position);
     let first = order.first().map_or(directory.start, position);
-    if first > 0 && before == Before::Nothing {
-        return Err(irregular(format!("{first} bytes before its first entry")));
+    match first.checked_sub(start) {
+        Some(0) => {}
+        Some(more) => return Err(irregular(format!("{more} bytes before its first entry"))),
+        None => return Err(irregular(format!("an entry at byte {first}, in the program before it"))),
     }
-    let mut placed = Vec::with_capacity(headers.len());
+    let mut entries = vec![None; headers.len()];
     for (turn, index) in order.iter().enumerate() {
         let end = order.get(turn + 1).map_or(directory.start, position);
-        if let Some(header) = headers.get(*index) {
-            placed.push((*index, locate(source.as_mut(), header, end)?));
+        if let (Some(header), Some(entry)) = (headers.get(*index), entries.get_mut(*index)) {
+            *entry = Some(locate(source.as_mut(), header, end)?);
         }
     }
-    placed.sort_by_key(|(index, _)| *index);
-    let entries = placed.into_iter().map(|(_, entry)| entry).collect();
+    let entries = entries.into_iter().flatten().collect();
     let names = headers.iter().map(|header| String::from_utf8_lossy(&header.name).into_owned()).collect();
     Ok((Zip { source, entries }, names))
 }
@@ -270,7 +259,7 @@ impl Zip {
 }
 
 /// Reads so many bytes from a position.
-fn read_at(source: &mut dyn Source, at: u64, len: usize) -> Result<Vec<u8>, ContainerError> {
+pub(super) fn read_at(source: &mut dyn Source, at: u64, len: usize) -> Result<Vec<u8>, ContainerError> {
     source.seek(SeekFrom::Start(at)).map_err(ContainerError::Read)?;
     read_next(source, len)
 }

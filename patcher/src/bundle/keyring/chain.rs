@@ -167,6 +167,7 @@ impl KeyRing {
             }
             next.check(&link.signed).map_err(untrusted(version))?;
             let before = std::mem::replace(&mut self, next);
+            self.is_own = before.is_own;
             self.first = before.first.or(before.edition);
             reached = version;
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bundle::keyring::{Chain, KeyRing, MAX_RING, RING_FILE, RING_FOLDER, part_of_chain};
 use crate::cli::failure::Failure;
+use crate::cli::own;
 use crate::exit::ExitCode;
 
 /// Loads `--keys` with the later versions of the ring that stand beside it.
@@ -41,11 +42,15 @@ pub fn chain_in(folder: &Path) -> Result<Chain, Failure> {
     Ok(chain)
 }
 
-/// Loads a minisign public key file, a `keyring.toml`, or a folder with `*.pub` files or `keyring.toml`.
+/// Loads a minisign public key file, a `keyring.toml`, or a folder with `*.pub` files or `keyring.toml`; or the key ring in
+/// the running program.
 pub fn load_first(path: &Path) -> Result<KeyRing, Failure> {
     let mut files: Vec<PathBuf> = Vec::new();
-    let mut ring = None;
-    if path.is_dir() {
+    let mut ring = own::ring(path).map(|text| String::from_utf8_lossy(&text).into_owned());
+    let is_own = ring.is_some();
+    if is_own {
+        // Nothing beside the program counts.
+    } else if path.is_dir() {
         let entries = fs::read_dir(path).map_err(|error| unreadable(path, error))?;
         for entry in entries {
             let file = entry.map_err(|error| unreadable(path, error))?.path();
@@ -74,7 +79,8 @@ pub fn load_first(path: &Path) -> Result<KeyRing, Failure> {
         keys.push((file.display().to_string(), read(file)?));
     }
     let keys = keys.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-    Ok(KeyRing::new(keys, ring.as_deref())?)
+    let ring = KeyRing::new(keys, ring.as_deref())?;
+    Ok(if is_own { ring.own() } else { ring })
 }
 
 fn has_ending(path: &Path, ending: &str) -> bool {

@@ -61,7 +61,7 @@ impl Given {
 
     /// Takes a number that the table requires or gives a default.
     pub(in crate::cli) fn required_number(&mut self, name: &str) -> Result<u16, Failure> {
-        self.number(name)?.ok_or_else(|| self.lacks(self.command.argument(name).into_iter()))
+        self.number(name)?.ok_or_else(|| self.lacks(self.command.argument(name).as_slice()))
     }
 
     /// Takes a number, or its default.
@@ -77,18 +77,18 @@ impl Given {
 
     /// Takes a path that the table requires.
     pub(in crate::cli) fn required_path(&mut self, name: &str) -> Result<PathBuf, Failure> {
-        self.path(name).ok_or_else(|| self.lacks(self.command.argument(name).into_iter()))
+        self.path(name).ok_or_else(|| self.lacks(self.command.argument(name).as_slice()))
     }
 
     /// Takes a text that the table requires.
     pub(in crate::cli) fn required_text(&mut self, name: &str) -> Result<String, Failure> {
         let text = self.text(name)?.map(|(_, text)| text);
-        text.ok_or_else(|| self.lacks(self.command.argument(name).into_iter()))
+        text.ok_or_else(|| self.lacks(self.command.argument(name).as_slice()))
     }
 
     /// Makes the failure of arguments that are not there.
-    pub(super) fn lacks(&self, missing: impl Iterator<Item = &'static Argument>) -> Failure {
-        let missing: Vec<String> = missing.map(Argument::written).collect();
+    pub(super) fn lacks(&self, missing: &[&'static Argument]) -> Failure {
+        let missing: Vec<String> = missing.iter().map(|argument| argument.written()).collect();
         bad_command(format!("{} lacks {}", self.command.name, missing.join(", ")))
     }
 

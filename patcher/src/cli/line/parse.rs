@@ -8,6 +8,7 @@ use super::help;
 use super::spelling::nearest;
 use crate::cli::failure::Failure;
 use crate::cli::machine::bad_command;
+use crate::cli::own::Own;
 
 /// What a command line means.
 #[derive(Debug)]
@@ -20,8 +21,12 @@ pub(in crate::cli) enum Meant {
     Nothing(String),
 }
 
-/// Understands a command line, without the program's own name.
-pub(in crate::cli) fn parse(program: &'static Program, words: &[OsString]) -> Result<Meant, Failure> {
+/// Understands a command line, without the program's own name; `own` is what a self-extracting bundle fills in.
+pub(in crate::cli) fn parse(
+    program: &'static Program,
+    words: &[OsString],
+    own: Option<&Own>,
+) -> Result<Meant, Failure> {
     let Some((first, words)) = words.split_first() else {
         return Ok(Meant::Nothing(help::of_program(program, help::Length::Long)));
     };
@@ -43,7 +48,7 @@ pub(in crate::cli) fn parse(program: &'static Program, words: &[OsString]) -> Re
         return Ok(Meant::Show(format!("{} {}", program.name, program.version)));
     }
     let command = command(program, first)?;
-    let mut reader = Reader { command, given: Given::new(command), words: words.iter() };
+    let mut reader = Reader { command, given: Given::new(command), words: words.iter(), own };
     let read = match reader.read() {
         Ok(read) => read,
         Err(failure) => return Err(failure.hint(described(program, command))),
@@ -94,6 +99,7 @@ struct Reader<'w> {
     command: &'static Command,
     given: Given,
     words: std::slice::Iter<'w, OsString>,
+    own: Option<&'w Own>,
 }
 
 impl Reader<'_> {
@@ -219,7 +225,7 @@ impl Reader<'_> {
     }
 
     /// Holds the whole line against what the table says of arguments together.
-    fn check(&self) -> Result<(), Failure> {
+    fn check(&mut self) -> Result<(), Failure> {
         let word = |name| self.command.argument(name).map(Argument::word).unwrap_or_default();
         for argument in self.given.arguments() {
             if let Some(other) = argument.excludes.filter(|other| self.given.has(other)) {
@@ -231,16 +237,26 @@ impl Reader<'_> {
                 .hint("leave one of them out"));
             }
         }
-        let missing = |argument: &&'static Argument| {
+        let missing = |given: &Given, argument: &Argument| {
             let is_needed = match argument.need {
                 Need::Optional => false,
                 Need::Required => true,
-                Need::Unless(other) => !self.given.has(other),
+                Need::Unless(other) => !given.has(other),
             };
-            is_needed && !self.given.has(argument.name)
+            is_needed && !given.has(argument.name)
         };
-        if self.command.all().any(|argument| missing(&argument)) {
-            return Err(self.given.lacks(self.command.all().filter(missing)));
+        let mut lacking = Vec::new();
+        for argument in self.command.all() {
+            if !missing(&self.given, argument) {
+                continue;
+            }
+            match self.own.and_then(|own| own.value(argument.name)) {
+                Some(value) => self.given.push(argument, value),
+                None => lacking.push(argument),
+            }
+        }
+        if !lacking.is_empty() {
+            return Err(self.given.lacks(&lacking));
         }
         for argument in self.given.arguments() {
             if let Some(other) = argument.requires.filter(|other| !self.given.has(other)) {

@@ -57,15 +57,15 @@ impl Directory {
         let start = end_at.checked_sub(end.size).ok_or_else(|| {
             damaged(format!("the directory is to have {} bytes, and ends at byte {end_at}", end.size))
         })?;
-        // Positions count from the file's beginning, or from the archive's behind a program.
-        let base = start.checked_sub(end.position).ok_or_else(|| {
-            damaged(format!("the directory is at byte {start}, its end says at {}", end.position))
-        })?;
+        if start != end.position {
+            let stated = end.position;
+            return Err(damaged(format!("the directory is at byte {start}, its end says at {stated}")));
+        }
         let bytes = read_at(source, start, to_usize(end.size)?)?;
         let mut rest = Bytes(&bytes);
         let mut headers = Vec::new();
         for _ in 0..end.entries {
-            headers.push(Header::read(&mut rest, base)?);
+            headers.push(Header::read(&mut rest)?);
         }
         if !rest.0.is_empty() {
             let count = end.entries;
@@ -163,7 +163,6 @@ fn widened(source: &mut dyn Source, end_at: u64, end: End) -> Result<(u64, End),
     let wide = End::read64(&mut fields).filter(|_| is_marked).ok_or_else(|| {
         damaged(format!("at byte {at} is no zip64 end of {END64_SIZE} bytes, which its locator promises"))
     })?;
-    // The locator counts from where the directory's position counts from.
     let stated = wide.position.checked_add(wide.size);
     if place != (Some(0), stated, Some(1)) || !end.agrees(&wide) {
         return Err(irregular("an end that says something else than its zip64 end".to_owned()));
@@ -172,8 +171,8 @@ fn widened(source: &mut dyn Source, end_at: u64, end: End) -> Result<(u64, End),
 }
 
 impl Header {
-    /// Reads the next header; positions in it count from `base`.
-    fn read(rest: &mut Bytes<'_>, base: u64) -> Result<Self, ContainerError> {
+    /// Reads the next header.
+    fn read(rest: &mut Bytes<'_>) -> Result<Self, ContainerError> {
         let raw = Raw::read(rest).ok_or_else(|| {
             damaged("its directory has fewer entries than its end says, or is cut off".to_owned())
         })?;
@@ -202,7 +201,6 @@ impl Header {
         if name.ends_with('/') || raw.is_special() {
             return Err(irregular(format!("{name:?}, which is a folder, a link or a device")));
         }
-        let position = position.checked_add(base).ok_or_else(cut)?;
         let (flags, crc) = (raw.flags, raw.crc);
         Ok(Self {
             name: raw.name.to_vec(),

@@ -50,6 +50,20 @@ impl Entry {
     }
 }
 
+/// Puts what stands before an archive there, and makes its positions count from the beginning of both.
+pub(crate) fn behind(before: &[u8], entries: &[Entry]) -> Vec<u8> {
+    let before_size = u32::try_from(before.len()).unwrap();
+    let mut at = before_size;
+    let mut moved = entries.to_vec();
+    for entry in &mut moved {
+        entry.position.get_or_insert(at);
+        let size =
+            30 + entry.local_name.len() + entry.local_extra.len() + entry.data.len() + entry.behind.len();
+        at += u32::try_from(size).unwrap();
+    }
+    [before, &archive_with(&moved, |end| end[3] += before_size)].concat()
+}
+
 /// Makes an archive of entries.
 pub(crate) fn archive(entries: &[Entry]) -> Vec<u8> {
     archive_with(entries, |_| {})

@@ -7,9 +7,10 @@ use ::zip::write::SimpleFileOptions;
 use ::zip::{CompressionMethod, ZipWriter};
 use proptest::prelude::*;
 
+use super::super::program::fixture::{patcher, program, ring};
 use super::super::{Container, ContainerError};
 use super::bytes::crc32;
-use super::fixture::{DESCRIPTOR, Entry, archive};
+use super::fixture::{DESCRIPTOR, Entry, archive, behind};
 
 /// Two entries of the same contents, the one stored, the other as deflate's own stored block.
 const LITERAL: &[&[u8]] = &[
@@ -135,26 +136,42 @@ fn no_bit_of_an_archive_changes_what_is_read() {
 }
 
 #[test]
-fn an_archive_behind_a_program_is_read_wherever_its_positions_count_from() {
-    let program = b"MZ and what else a program is, even PK\x05\x06 or PK\x03\x04".as_slice();
-    for archive in [literal(), with_zip64_end(&literal())] {
-        assert_eq!(read(&[program, &archive].concat()).unwrap(), hello());
-        assert!(
-            refused(&[b"PK\x03\x04 and more", archive.as_slice()].concat())
-                .contains("before its first entry")
-        );
-        assert!(refused(&[b"#!", archive.as_slice()].concat()).contains("behind a program (MZ)"));
-    }
-    // As `zip -A` puts them right.
-    let moved = |at: usize, from: usize| (at, u32::try_from(from + program.len()).unwrap().to_le_bytes());
-    let mut adjusted = literal();
-    for (at, position) in
-        [moved(DIRECTORY + 42, 0), moved(SECOND_CENTRAL + 42, SECOND), moved(END + 16, DIRECTORY)]
+fn an_archive_behind_a_program_and_its_key_ring_is_read_and_behind_nothing_else() {
+    let entries = [Entry::new("a.txt", b"hello")];
+    let wanted = read(&archive(&entries)).unwrap();
+    let mut marks = program();
+    marks.extend(*b"PK\x05\x06 or PK\x03\x04 in a program");
+    marks.resize(0x600, 0);
+    marks[0x149] = 4;
+    for before in
+        [program(), marks, [program(), ring("threshold = 1", 13)].concat(), [program(), ring("", 0)].concat()]
     {
-        adjusted[at..at + 4].copy_from_slice(&position);
+        assert_eq!(read(&behind(&before, &entries)).unwrap(), wanted);
     }
-    assert_eq!(read(&[program, &adjusted].concat()).unwrap(), hello());
-    refused(&adjusted);
+    // As appending leaves it: positions count from the archive's own beginning.
+    let appended = [program(), archive(&entries)].concat();
+    assert!(refused(&appended).contains("the directory is at byte"));
+    for (before, words) in [
+        ([program(), b"more".to_vec()].concat(), "4 bytes before its first entry"),
+        ([program(), ring("text", 3)].concat(), "1 bytes before its first entry"),
+        ([program(), ring("", 0), ring("", 0)].concat(), "12 bytes before its first entry"),
+        ([program(), ring("", u32::MAX)].concat(), "a key ring of 4294967295 bytes"),
+        ([program(), ring("", 0x1_0001)].concat(), "a key ring of 65537 bytes"),
+        (program()[..0x3ff].to_vec(), "an entry at byte 1023, in the program before it"),
+        (b"MZ".to_vec(), "no whole headers of a program"),
+        (program()[..0x40].to_vec(), "no whole headers of a program"),
+        (b"PK\x03\x04 and more".to_vec(), "bytes before its first entry"),
+        (b"#!".to_vec(), "behind a program (MZ)"),
+    ] {
+        let message = refused(&behind(&before, &entries));
+        assert!(message.contains(words), "{words}: {message}");
+    }
+    // Nor cut off anywhere, nor with anything behind it.
+    let whole = behind(&[program(), ring("threshold = 1", 13)].concat(), &entries);
+    for end in 0..whole.len() {
+        refused(&whole[..end]);
+    }
+    refused(&[&whole[..], b"x"].concat());
 }
 
 #[test]

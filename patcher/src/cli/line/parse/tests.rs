@@ -5,7 +5,7 @@ use crate::cli::commands::PROGRAM;
 use crate::exit::ExitCode;
 
 fn parsed(line: &str) -> Result<Meant, Failure> {
-    parse(&PROGRAM, &line.split(' ').map(Into::into).collect::<Vec<_>>())
+    parse(&PROGRAM, &line.split(' ').map(Into::into).collect::<Vec<_>>(), None)
 }
 
 fn given(line: &str) -> Given {
@@ -79,7 +79,7 @@ fn help_and_version_are_asked_for_in_several_ways() {
     for (short, long) in [("-h", "--help"), ("apply -h", "apply --help")] {
         assert!(shown(short).len() < shown(long).len());
     }
-    assert!(matches!(parse(&PROGRAM, &[]), Ok(Meant::Nothing(_))));
+    assert!(matches!(parse(&PROGRAM, &[], None), Ok(Meant::Nothing(_))));
     for command in PROGRAM.commands {
         for length in ["-h", "--help"] {
             let text = shown(&format!("{} {length}", command.name));
@@ -173,12 +173,12 @@ fn paths_need_not_be_unicode() {
         vec![with_broken("-oD", "=")],
     ] {
         let words = [["delta", "a", "b"].map(OsString::from).to_vec(), value].concat();
-        let Ok(Meant::Run(_, mut given)) = parse(&PROGRAM, &words) else { panic!("{words:?}") };
+        let Ok(Meant::Run(_, mut given)) = parse(&PROGRAM, &words, None) else { panic!("{words:?}") };
         assert_eq!(given.path("output").unwrap(), path);
     }
     let words = ["doctor", "--target", "D", "--role"].map(OsString::from);
     let words = [words.as_slice(), &[with_broken("r", "")]].concat();
-    let Ok(Meant::Run(_, mut given)) = parse(&PROGRAM, &words) else { panic!() };
+    let Ok(Meant::Run(_, mut given)) = parse(&PROGRAM, &words, None) else { panic!() };
     let failure = given.value::<crate::name::Role>("role").unwrap_err();
     assert!(failure.to_string().contains("--role: r\u{fffd} is no Unicode text"));
 }
