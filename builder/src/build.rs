@@ -30,6 +30,7 @@ mod deltas;
 pub mod finding;
 pub mod prove;
 pub mod survey;
+pub mod warning;
 
 use deltas::{Delta, Deltas, Origin, deltas};
 use finding::Findings;
@@ -139,8 +140,8 @@ pub fn build(
     progress: &dyn Progress,
 ) -> Result<Built, BuildError> {
     progress.stage("inspecting payload and baselines", 0);
-    let mut survey = survey::survey(recipe, profile, base)?;
-    let mut warnings = std::mem::take(&mut survey.warnings);
+    let survey = survey::survey(recipe, profile, base)?;
+    let mut warnings: Vec<String> = survey.warnings.iter().map(ToString::to_string).collect();
     let deltas = deltas(&survey, options, cache, &mut warnings, progress)?;
     let cached = deltas
         .iter()

@@ -13,6 +13,24 @@ use qfe_patcher::version::FileVersion;
 use crate::profile::PlaceError;
 use crate::sources::SourceError;
 
+/// Which file of an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileKey {
+    /// Its platform.
+    pub platform: Platform,
+    /// The variant it is of; none: it is for all of them.
+    pub variant: Option<Variant>,
+    /// Its name.
+    pub name: TargetPath,
+}
+
+impl fmt::Display for FileKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.platform, self.name)?;
+        self.variant.iter().try_for_each(|variant| write!(f, " ({variant})"))
+    }
+}
+
 /// One disagreement. Every message names the thing, what was found and what was wanted.
 #[derive(Debug, thiserror::Error)]
 pub enum Finding {
@@ -68,12 +86,12 @@ pub enum Finding {
         reason: UnsafePath,
     },
     /// A file of the payload that the recipe does not list.
-    #[error("{file} is in the payload, and no [[file]] of the recipe lists it for {platform}")]
+    #[error("{file} is in the payload, and no [[file]] of the recipe lists it for {}", .key.platform)]
     Unlisted {
-        /// The file.
+        /// Where the file is.
         file: String,
-        /// Its platform.
-        platform: Platform,
+        /// Which it is.
+        key: FileKey,
     },
     /// A listed file that no payload holds.
     #[error("{name} is listed, and the payload for {platform}, {tree}, lacks it")]
@@ -128,8 +146,10 @@ pub enum Finding {
     /// An image for another processor.
     #[error("{file} is for {found}, files in this place must be for {wanted}")]
     Machine {
-        /// The file.
+        /// Where the file is.
         file: String,
+        /// Which it is.
+        key: FileKey,
         /// What it is for.
         found: Machine,
         /// What it must be for.
@@ -138,8 +158,10 @@ pub enum Finding {
     /// An image of another version.
     #[error("{file} has version {found}, the recipe says {wanted}")]
     Version {
-        /// The file.
+        /// Where the file is.
         file: String,
+        /// Which it is.
+        key: FileKey,
         /// Its version.
         found: FileVersion,
         /// The recipe's.
@@ -148,8 +170,10 @@ pub enum Finding {
     /// The recipe names a version, and the file is no image.
     #[error("{file} is no PE image ({reason}), the recipe says that it has version {wanted}")]
     NotAnImage {
-        /// The file.
+        /// Where the file is.
         file: String,
+        /// Which it is.
+        key: FileKey,
         /// Why it is none.
         reason: NotAnImage,
         /// The recipe's version.
@@ -158,8 +182,10 @@ pub enum Finding {
     /// The recipe names a version, and the image states none.
     #[error("{file} has no version resource, the recipe says that it has version {wanted}")]
     NoVersion {
-        /// The file.
+        /// Where the file is.
         file: String,
+        /// Which it is.
+        key: FileKey,
         /// The recipe's version.
         wanted: FileVersion,
     },

@@ -15,7 +15,8 @@ use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
 
-use super::finding::{Finding, Findings};
+use super::finding::{FileKey, Finding, Findings};
+use super::warning::Warning;
 use crate::profile::Profile;
 use crate::recipe::{Baseline, FileRule, PerPlatform, Recipe, Trees, VariantRule};
 use crate::sources::Tree;
@@ -26,7 +27,18 @@ pub struct Survey {
     /// The new files, by platform, folded name and variant.
     pub files: Vec<SurveyedFile>,
     /// What is allowed and looks wrong.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
+}
+
+/// What a recipe names, whether or not it agrees.
+#[derive(Debug)]
+pub struct Examined {
+    /// The new files that could be read, in the order of a survey.
+    pub files: Vec<SurveyedFile>,
+    /// What disagrees.
+    pub findings: Vec<Finding>,
+    /// What is allowed and looks wrong.
+    pub warnings: Vec<Warning>,
 }
 
 /// A new file that agrees with the recipe.
@@ -59,8 +71,12 @@ pub struct SurveyedFile {
 impl SurveyedFile {
     /// Returns what the file is called in messages.
     pub fn shown(&self) -> String {
-        let variant = self.variant.as_ref().map_or_else(String::new, |variant| format!(" ({variant})"));
-        format!("{}/{}{variant}", self.platform, self.name)
+        self.key().to_string()
+    }
+
+    /// Returns which file it is.
+    pub fn key(&self) -> FileKey {
+        FileKey { platform: self.platform, variant: self.variant.clone(), name: self.name.clone() }
     }
 }
 
@@ -79,6 +95,15 @@ pub struct OldFile {
 
 /// Reads and checks everything that a recipe names; paths in it are relative to `base`.
 pub fn survey(recipe: &Recipe, profile: &Profile, base: &Path) -> Result<Survey, Findings> {
+    let Examined { files, findings, warnings } = examine(recipe, profile, base);
+    match Findings::of(&recipe.id, findings) {
+        None => Ok(Survey { files, warnings }),
+        Some(findings) => Err(findings),
+    }
+}
+
+/// Does the same and gives out what could be read of an update that does not agree with itself.
+pub fn examine(recipe: &Recipe, profile: &Profile, base: &Path) -> Examined {
     let mut surveyor = Surveyor { recipe, profile, base, findings: Vec::new(), warnings: Vec::new() };
     surveyor.check_head();
     let mut parts = surveyor.open_payload();
@@ -88,10 +113,7 @@ pub fn survey(recipe: &Recipe, profile: &Profile, base: &Path) -> Result<Survey,
     files.sort_by_cached_key(|file| (file.platform, file.name.folded(), file.variant.clone()));
     surveyor.check_destinations(&files);
     surveyor.read_baselines(&parts, &mut files);
-    match Findings::of(&recipe.id, surveyor.findings) {
-        None => Ok(Survey { files, warnings: surveyor.warnings }),
-        Some(findings) => Err(findings),
-    }
+    Examined { files, findings: surveyor.findings, warnings: surveyor.warnings }
 }
 
 /// A part of the payload: the files for every target, or those of one variant.
@@ -126,7 +148,7 @@ struct Surveyor<'a> {
     profile: &'a Profile,
     base: &'a Path,
     findings: Vec<Finding>,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
 }
 
 impl<'a> Surveyor<'a> {
@@ -293,7 +315,8 @@ impl<'a> Surveyor<'a> {
             for (platform, tree) in part.trees() {
                 let rules = rules.get(&platform).unwrap_or(&none);
                 for name in tree.names().filter(|name| !rules.contains_key(&name.folded())) {
-                    self.findings.push(Finding::Unlisted { file: tree.shown(name), platform });
+                    let key = FileKey { platform, variant: part.variant.cloned(), name: name.clone() };
+                    self.findings.push(Finding::Unlisted { file: tree.shown(name), key });
                 }
             }
         }
@@ -369,20 +392,23 @@ impl<'a> Surveyor<'a> {
     ) -> Option<SurveyedFile> {
         let wanted = rule.version.as_ref().and_then(|version| version.on(platform));
         let image = Image::read(&bytes);
-        self.check_machine(platform, &bytes, shown);
-        let file = || shown.to_owned();
+        let (file, name) = (|| shown.to_owned(), || rule.name.clone());
+        let key = || FileKey { platform, variant: variant.cloned(), name: name() };
+        self.check_machine(key(), &bytes, shown);
         match (wanted, image.map(|image| image.version)) {
             (Some(wanted), Err(reason)) => {
-                self.findings.push(Finding::NotAnImage { file: file(), reason, wanted });
+                self.findings.push(Finding::NotAnImage { file: file(), key: key(), reason, wanted });
             }
-            (Some(wanted), Ok(None)) => self.findings.push(Finding::NoVersion { file: file(), wanted }),
+            (Some(wanted), Ok(None)) => {
+                self.findings.push(Finding::NoVersion { file: file(), key: key(), wanted });
+            }
             (Some(wanted), Ok(Some(found))) if found != wanted => {
-                self.findings.push(Finding::Version { file: file(), found, wanted });
+                self.findings.push(Finding::Version { file: file(), key: key(), found, wanted });
             }
             (Some(_) | None, _) => {}
         }
         if bytes.is_empty() {
-            self.warnings.push(format!("{shown} is empty"));
+            self.warnings.push(Warning::EmptyFile { file: key(), tree: file() });
         }
         let install = self.install(platform, rule);
         let member = format!("{}/{}", self.profile.folder(platform), rule.name);
@@ -397,7 +423,7 @@ impl<'a> Surveyor<'a> {
         Some(SurveyedFile {
             platform,
             variant: variant.cloned(),
-            name: rule.name.clone(),
+            name: name(),
             member,
             digest: Digest::of(&bytes),
             version: image.ok().and_then(|image| image.version),
@@ -409,12 +435,12 @@ impl<'a> Surveyor<'a> {
         })
     }
 
-    fn check_machine(&mut self, platform: Platform, bytes: &[u8], shown: &str) {
+    fn check_machine(&mut self, key: FileKey, bytes: &[u8], shown: &str) {
         if let Ok(image) = Image::read(bytes)
-            && image.machine != platform.machine()
+            && image.machine != key.platform.machine()
         {
-            let (file, found, wanted) = (shown.to_owned(), image.machine, platform.machine());
-            self.findings.push(Finding::Machine { file, found, wanted });
+            let (file, found, wanted) = (shown.to_owned(), image.machine, key.platform.machine());
+            self.findings.push(Finding::Machine { file, key, found, wanted });
         }
     }
 
@@ -469,8 +495,7 @@ impl<'a> Surveyor<'a> {
 
     fn read_baselines(&mut self, parts: &[Part<'_>], files: &mut [SurveyedFile]) {
         if parts.iter().all(|part| part.baselines.is_empty()) {
-            let warning = "the recipe names no baseline: no old file is known, and servers that have one refuse the update";
-            self.warnings.push(warning.to_owned());
+            self.warnings.push(Warning::NoBaseline);
         }
         for part in parts {
             for baseline in part.baselines {
@@ -495,9 +520,8 @@ impl<'a> Surveyor<'a> {
                             .map_or(0, |tree| usize::from(self.read_baseline(&baseline.name, tree, file)));
                     }
                     if known == 0 {
-                        let (name, paths) = (&baseline.name, shown(paths));
-                        self.warnings
-                            .push(format!("baseline {name:?}: {paths} holds no file of the payload"));
+                        let (baseline, tree) = (baseline.name.clone(), shown(paths));
+                        self.warnings.push(Warning::ForeignBaseline { baseline, platform, tree });
                     }
                 }
             }
@@ -515,28 +539,23 @@ impl<'a> Surveyor<'a> {
                 return false;
             }
         };
-        self.check_machine(file.platform, &bytes, &shown);
+        self.check_machine(file.key(), &bytes, &shown);
         let old = OldFile {
             name: baseline.to_owned(),
             digest: Digest::of(&bytes),
             version: Image::read(&bytes).ok().and_then(|image| image.version),
             bytes,
         };
-        if let (Some(new), Some(before)) = (file.version, old.version)
+        if let (Some(version), Some(before)) = (file.version, old.version)
             && old.digest != file.digest
         {
-            let (shown, baseline) = (file.shown(), format!("baseline {baseline:?}"));
-            match new.cmp(&before) {
+            let (baseline, file) = (baseline.to_owned(), file.key());
+            match version.cmp(&before) {
                 Ordering::Greater => {}
-                Ordering::Equal => self.warnings.push(format!(
-                    "{shown} has version {new} in {baseline} too, with other contents: raise it, or nobody can tell \
-                     the two apart by version"
-                )),
-                // The patcher leaves a newer file alone, known or not.
-                Ordering::Less => self.warnings.push(format!(
-                    "{shown} has version {new}, which is below the {before} of {baseline}: servers with that file \
-                     keep it; are payload and baseline exchanged?"
-                )),
+                Ordering::Equal => self.warnings.push(Warning::SameVersion { file, version, baseline }),
+                Ordering::Less => {
+                    self.warnings.push(Warning::LowerVersion { file, version, old: before, baseline });
+                }
             }
         }
         file.baselines.push(old);

@@ -344,7 +344,7 @@ fn a_version_that_is_not_above_its_baseline_is_warned_of() {
         let warnings = fixture.survey().unwrap().warnings;
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         for word in ["alpha/Ccm.dll"].iter().chain(&words) {
-            assert!(warnings[0].contains(word), "{word:?} is not in {:?}", warnings[0]);
+            assert!(warnings[0].to_string().contains(word), "{word:?} is not in {:?}", warnings[0]);
         }
     }
 }
@@ -355,8 +355,13 @@ fn a_baseline_without_any_file_of_the_payload_and_an_empty_file_are_warned_of() 
     fixture.remove("baseline/alpha/Ccm.dll");
     fixture.payload(Platform::Alpha, "Compver.ini", b"");
     let root = format!("{}/", fixture.path("").display()).replace("//", "/");
-    let warnings: Vec<String> =
-        fixture.survey().unwrap().warnings.iter().map(|warning| warning.replace(&root, "")).collect();
+    let warnings: Vec<String> = fixture
+        .survey()
+        .unwrap()
+        .warnings
+        .iter()
+        .map(|warning| warning.to_string().replace(&root, ""))
+        .collect();
     assert_eq!(
         warnings,
         [
