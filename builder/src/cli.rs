@@ -2,7 +2,7 @@
 //!
 //! With `--json` exactly one object goes to standard output, whatever happens; everything for people goes to
 //! standard error. On failure its keys are those of [`Failure::json`];
-//! on success `command`, `outcome` and `code` (0) come with what each subcommand documents.
+//! on success `command`, `outcome` and `code` (0, but for findings of `lint`) come with what each subcommand documents.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -28,6 +28,7 @@ mod inspect;
 mod keygen;
 mod keyring;
 mod keys;
+mod lint;
 mod recipe;
 mod sign;
 
@@ -49,6 +50,7 @@ enum Command {
     Build(build::BuildArgs),
     Sign(sign::SignArgs),
     Keyring(keyring::KeyringArgs),
+    Lint(lint::LintArgs),
     Inspect(inspect::InspectArgs),
     Delta(delta::DeltaArgs),
 }
@@ -73,7 +75,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
     };
     let (name, json) = cli.command.name_and_json();
     match cli.command.run() {
-        Ok(answer) => succeed(name, json, answer),
+        Ok((answer, code)) => succeed(name, json, answer, code),
         Err(failure) => fail(name, json, &failure),
     }
 }
@@ -85,20 +87,24 @@ impl Command {
             Self::Build(args) => ("build", args.json),
             Self::Sign(args) => ("sign", args.json),
             Self::Keyring(args) => args.name_and_json(),
+            Self::Lint(args) => ("lint", args.json),
             Self::Inspect(args) => ("inspect", args.json),
             Self::Delta(args) => ("delta", args.json),
         }
     }
 
-    fn run(self) -> Result<Answer, Failure> {
-        match self {
+    /// Returns the answer with the code to end with.
+    fn run(self) -> Result<(Answer, ExitCode), Failure> {
+        let answer = match self {
+            Self::Lint(args) => return args.run(),
             Self::Keygen(args) => args.run(),
             Self::Build(args) => args.run(),
             Self::Sign(args) => args.run(),
             Self::Keyring(args) => args.run(),
             Self::Inspect(args) => args.run(),
             Self::Delta(args) => args.run(),
-        }
+        }?;
+        Ok((answer, ExitCode::Success))
     }
 }
 
@@ -121,12 +127,12 @@ fn usage(arguments: &[OsString], error: &clap::Error) -> i32 {
     failure.code.status()
 }
 
-fn succeed(name: &str, json: bool, answer: Answer) -> i32 {
+fn succeed(name: &str, json: bool, answer: Answer, code: ExitCode) -> i32 {
     to_stderr(&answer.notes);
-    let value = answer.value.with("command", &name).with("code", &ExitCode::Success);
+    let value = answer.value.with("command", &name).with("code", &code);
     let result = if json { format!("{}\n", value.sorted()) } else { answer.result };
     match to_stdout(&result) {
-        Ok(()) => ExitCode::Success.status(),
+        Ok(()) => code.status(),
         Err(error) => {
             to_stderr(&format!("{}\n", Failure::new(ExitCode::Failed, error)));
             ExitCode::Failed.status()

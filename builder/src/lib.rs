@@ -5,6 +5,7 @@
 //!
 //! - [`cli`]: one file for each subcommand; the only place that prints.
 //! - [`build`]: recipe and payload held against each other, deltas, manifest, signatures, proof.
+//! - [`lint`]: what a reviewer asks of recipes and their files before they are built.
 //! - [`inspect`]: what a bundle holds.
 //! - [`container`], [`delta`], [`sign`]: the writers, each the counterpart of one of the patcher's readers.
 //! - [`recipe`], [`profile`], [`sources`]: what is read.
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod container;
 pub mod delta;
 pub mod inspect;
+pub mod lint;
 pub mod output;
 pub mod profile;
 pub mod progress;

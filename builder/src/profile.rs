@@ -21,6 +21,10 @@ use qfe_patcher::target_path::{TargetPath, UnsafePath};
 use crate::recipe::{FormError, When};
 use crate::written::ours;
 
+pub mod review;
+
+use review::Review;
+
 /// The built-in profile.
 const SMS2: &str = include_str!("../profiles/sms2.toml");
 
@@ -41,6 +45,8 @@ pub struct Profile {
     pub readiness: Vec<ReadySet>,
     /// The parts a target may play, in the order of the profile.
     pub roles: Vec<RoleProfile>,
+    /// What reviewers know of the product.
+    pub review: Review,
 }
 
 /// A role and the defaults for its files.
@@ -79,6 +85,8 @@ struct Written {
     readiness: Vec<ReadySet>,
     #[serde(rename = "role")]
     roles: Vec<WrittenRole>,
+    #[serde(default)]
+    review: Review,
 }
 
 #[derive(Deserialize)]
@@ -156,6 +164,16 @@ pub enum ProfileError {
         /// The role it names.
         after: Role,
     },
+    /// What the reviewers know names a role that is not defined.
+    #[error("{path}: companions of [{companions}] are for the role {role}, which is not defined")]
+    ReviewRole {
+        /// The profile.
+        path: String,
+        /// Their source.
+        companions: String,
+        /// The role.
+        role: Role,
+    },
     /// A gate names a role that is not defined.
     #[error("{path}: the gate on {gate} is for the role {role}, which is not defined")]
     GateRole {
@@ -228,6 +246,7 @@ impl Profile {
             gates: written.gates,
             readiness: written.readiness,
             roles: written.roles.into_iter().map(RoleProfile::from).collect(),
+            review: written.review,
         };
         profile.check(&path.display().to_string())?;
         Ok(profile)
@@ -259,6 +278,16 @@ impl Profile {
             if let Some(role) = roles.into_iter().find(|role| !known.contains(role)) {
                 let (gate, role) = (gate.place().1.to_owned(), role.clone());
                 return Err(ProfileError::GateRole { path: path(), gate, role });
+            }
+        }
+        for companions in &self.review.companions {
+            if !known.contains(&companions.role) {
+                let (companions, role) = (companions.source.clone(), companions.role.clone());
+                return Err(ProfileError::ReviewRole { path: path(), companions, role });
+            }
+            for folder in &companions.folders {
+                self.probe("folders", folder, |name| self.place(folder, Platform::I386, name))
+                    .map_err(|error| error(path()))?;
             }
         }
         let order = |level: &Level| (level.build, level.from);
@@ -483,6 +512,14 @@ mod tests {
             ProfileError::GateRole { .. }
         ));
         assert!(matches!(broken("build = 1380", "build = 1239"), ProfileError::LevelOrder { .. }));
+        assert!(matches!(
+            broken("role = \"site-server\"\nfolders", "role = \"moon\"\nfolders"),
+            ProfileError::ReviewRole { .. }
+        ));
+        assert!(matches!(
+            broken("\"Inboxes/Clicomp.src\"", "\"../Inboxes\""),
+            ProfileError::Path { key: "folders", .. }
+        ));
         assert!(matches!(
             broken("'HKLM\\SOFTWARE\\Microsoft\\Updates", "'HKCU\\x"),
             ProfileError::Key { .. }

@@ -13,6 +13,7 @@ mod cache;
 mod commands;
 mod findings;
 mod fixture;
+mod lint;
 mod lzx;
 mod pe;
 mod sources;

@@ -11,8 +11,19 @@ fn help_is_as_it_was_read_last() {
     let commands = [
         (
             "qfe-builder",
-            ["", "keygen", "build", "sign", "keyring", "keyring sign", "keyring check", "inspect", "delta"]
-                .as_slice(),
+            [
+                "",
+                "keygen",
+                "build",
+                "sign",
+                "keyring",
+                "keyring sign",
+                "keyring check",
+                "lint",
+                "inspect",
+                "delta",
+            ]
+            .as_slice(),
         ),
         (
             "qfe-patcher",

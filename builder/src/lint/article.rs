@@ -1,0 +1,218 @@
+//! Findings about an update and the file table of its article.
+//!
+//! The table comes as it is printed: sizes in bytes, KB or MB, uneven versions, broken dates. A value that cannot be
+//! understood is a note and decides nothing.
+
+use qfe_patcher::platform::Platform;
+use qfe_patcher::version::FileVersion;
+use time::{Date, Month, OffsetDateTime};
+
+use super::Finding;
+use super::code::Code;
+use super::files::about;
+use crate::build::survey::SurveyedFile;
+
+/// A row of a file table, each value as printed; none where the table has no such column.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// The file's name.
+    pub file: String,
+    /// The platform: Intel, I386, x86, Alpha ...; none: every one.
+    pub platform: Option<String>,
+    /// The version.
+    pub version: Option<String>,
+    /// The size.
+    pub size: Option<String>,
+    /// The date.
+    pub date: Option<String>,
+}
+
+impl Row {
+    fn is_about(&self, file: &SurveyedFile) -> bool {
+        self.file.eq_ignore_ascii_case(file.name.name())
+            && self.platforms().is_none_or(|platform| platform == file.platform)
+    }
+
+    fn platforms(&self) -> Option<Platform> {
+        let text = self.platform.as_ref()?.to_ascii_lowercase();
+        [
+            ("alpha", Platform::Alpha),
+            ("axp", Platform::Alpha),
+            ("intel", Platform::I386),
+            ("86", Platform::I386),
+        ]
+        .into_iter()
+        .find_map(|(word, platform)| text.contains(word).then_some(platform))
+    }
+}
+
+/// Holds files against the table.
+///
+/// An article may have a table for each language: of several rows that are about a file, the one that agrees best counts.
+pub(super) fn check(rows: &[Row], files: &[SurveyedFile]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for row in rows.iter().filter(|row| !files.iter().any(|file| row.is_about(file))) {
+        let finding = Finding::new(Code::NotInPayload)
+            .of(&row.file)
+            .values("in the article only", "the file in the payload")
+            .remedy("add the file to the payload, or correct the article");
+        findings.push(row.platforms().into_iter().fold(finding, Finding::on));
+    }
+    for file in files {
+        let of_rows = rows.iter().filter(|row| row.is_about(file)).map(|row| held(row, file));
+        findings.extend(of_rows.min_by_key(Vec::len).unwrap_or_else(|| {
+            vec![
+                about(Code::NotInArticle, file)
+                    .values("in the payload only", "a row for it in the article")
+                    .remedy("add the file to the article, or take it out of the payload"),
+            ]
+        }));
+    }
+    findings
+}
+
+fn held(row: &Row, file: &SurveyedFile) -> Vec<Finding> {
+    let unclear = |what: &str, text: &str| {
+        about(Code::ArticleUnclear, file)
+            .values(format!("{what} {text:?}"), format!("a {what} that can be understood"))
+            .remedy("correct the article")
+    };
+    let remedy = "correct the article, or put the right file into the payload";
+    let mut findings = Vec::new();
+    if let Some(text) = &row.version {
+        match text.parse::<FileVersion>() {
+            Err(_) => findings.push(unclear("version", text)),
+            Ok(stated) if file.version != Some(stated) => {
+                let found = file.version.map_or_else(|| "no version".to_owned(), |found| found.to_string());
+                findings
+                    .push(about(Code::ArticleVersion, file).values(found, stated.to_string()).remedy(remedy));
+            }
+            Ok(_) => {}
+        }
+    }
+    if let Some(text) = &row.size {
+        let size = file.bytes.len() as u64;
+        match Size::parse(text) {
+            None => findings.push(unclear("size", text)),
+            Some(stated) if !stated.allows(size) => {
+                findings.push(
+                    about(Code::ArticleSize, file)
+                        .values(format!("{size} bytes"), text.trim())
+                        .remedy(remedy),
+                );
+            }
+            Some(_) => {}
+        }
+    }
+    if let (Some(text), Some(stamp)) = (&row.date, file.time_stamp.filter(|stamp| *stamp > 0)) {
+        let linked = OffsetDateTime::from_unix_timestamp(stamp.into()).map(OffsetDateTime::date).ok();
+        match (date(text), linked) {
+            (None, _) => findings.push(unclear("date", text)),
+            // The table states local time, and often that of copying.
+            (Some(stated), Some(linked)) if (stated - linked).whole_days().abs() > 2 => {
+                findings.push(
+                    about(Code::ArticleDate, file)
+                        .values(format!("linked on {linked}"), format!("{stated}, at most two days off"))
+                        .remedy(remedy),
+                );
+            }
+            (Some(_), _) => {}
+        }
+    }
+    findings
+}
+
+/// A size as printed, with what it may stand for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Size {
+    bytes: f64,
+    /// Bytes that one in the last place stands for; 0: exact.
+    place: f64,
+}
+
+impl Size {
+    /// Reads `143 KB`, `1.33 MB`, `145,680`, `67 bytes`; none of anything else.
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().to_ascii_lowercase();
+        let end = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',')).unwrap_or(text.len());
+        let (number, unit) = text.split_at_checked(end)?;
+        let number = number.replace(',', "");
+        let unit = match unit.trim() {
+            "" | "b" | "byte" | "bytes" => 1.0,
+            "k" | "kb" => 1024.0,
+            "m" | "mb" => 1_048_576.0,
+            _ => return None,
+        };
+        let decimals = number.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+        let decimals = i32::try_from(decimals).ok().filter(|decimals| *decimals <= 9)?;
+        let value: f64 = number.parse().ok()?;
+        let place = if unit == 1.0 { 0.0 } else { unit * 0.1_f64.powi(decimals) };
+        Some(Self { bytes: value * unit, place })
+    }
+
+    /// Tells whether a file of this many bytes is printed so: rounded, cut off or rounded up.
+    fn allows(self, size: u64) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "no file has 2^53 bytes, members are limited to 2^30")]
+        let size = size as f64;
+        (size - self.bytes).abs() <= self.place
+    }
+}
+
+/// Reads `1/28/2000`, `28-Jan-2000`, `January 28, 2000`; none of anything else, such as `12/20/199`.
+fn date(text: &str) -> Option<Date> {
+    let words: Vec<&str> =
+        text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let [first, second, year] = words.as_slice() else { return None };
+    let month = |word: &str| match word.parse::<u8>() {
+        Ok(number) => Month::try_from(number).ok(),
+        Err(_) => {
+            let begin = word.get(..3)?;
+            (1..=12)
+                .filter_map(|number| Month::try_from(number).ok())
+                .find(|month| month.to_string().get(..3).is_some_and(|name| name.eq_ignore_ascii_case(begin)))
+        }
+    };
+    let year: i32 = match (year.parse().ok()?, year.len()) {
+        (year, 4) => year,
+        (year @ 70..=99, 2) => 1900 + year,
+        (year @ 0..70, 2) => 2000 + year,
+        _ => return None,
+    };
+    let is_worded = |word: &str| word.bytes().all(|b| b.is_ascii_alphabetic());
+    let (month, day) = if is_worded(second) { (month(second)?, first) } else { (month(first)?, second) };
+    Date::from_calendar_date(year, month, day.parse().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_stand_for_what_they_may_be_rounded_from() {
+        for (text, size, is_allowed) in [
+            ("143 KB", 146_800, true),
+            ("143 KB", 147_300, true),
+            ("143KB", 148_000, false),
+            ("1.33 MB", 1_398_032, true),
+            ("1.33 MB", 1_420_000, false),
+            ("174,960", 174_960, true),
+            ("174,960 bytes", 174_961, false),
+        ] {
+            assert_eq!(Size::parse(text).unwrap().allows(size), is_allowed, "{text}, {size}");
+        }
+        for text in ["", "KB", "1.2.3", "12 parsecs", "1.0000000000 MB", "½ KB"] {
+            assert_eq!(Size::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_of_articles_are_understood_and_broken_ones_are_not() {
+        let day = Date::from_calendar_date(2000, Month::January, 28).unwrap();
+        for text in ["1/28/2000", "01/28/00", "28-Jan-2000", "January 28, 2000", "28-jan-00"] {
+            assert_eq!(date(text), Some(day), "{text}");
+        }
+        for text in ["12/20/199", "2000", "13/40/2000", "28-Foo-2000", "", "é/1/2000", "Ja/1/2000"] {
+            assert_eq!(date(text), None, "{text}");
+        }
+    }
+}
