@@ -17,12 +17,13 @@ use qfe_patcher::exit::ExitCode;
 use qfe_patcher::host::Trouble;
 use qfe_patcher::json::Json;
 
-use crate::output::OutputError;
+use crate::output::{OutputError, Partial};
 use crate::ring::RingError;
 use crate::sign::SignError;
 
 mod build;
 mod cache;
+mod compare;
 mod delta;
 mod inspect;
 mod keygen;
@@ -52,6 +53,7 @@ enum Command {
     Keyring(keyring::KeyringArgs),
     Lint(lint::LintArgs),
     Inspect(inspect::InspectArgs),
+    Compare(compare::CompareArgs),
     Delta(delta::DeltaArgs),
 }
 
@@ -89,6 +91,7 @@ impl Command {
             Self::Keyring(args) => args.name_and_json(),
             Self::Lint(args) => ("lint", args.json),
             Self::Inspect(args) => ("inspect", args.json),
+            Self::Compare(args) => ("compare", args.json),
             Self::Delta(args) => ("delta", args.json),
         }
     }
@@ -102,6 +105,7 @@ impl Command {
             Self::Sign(args) => args.run(),
             Self::Keyring(args) => args.run(),
             Self::Inspect(args) => args.run(),
+            Self::Compare(args) => args.run(),
             Self::Delta(args) => args.run(),
         }?;
         Ok((answer, ExitCode::Success))
@@ -196,6 +200,13 @@ fn read_text(path: &Path, limit: u64) -> Result<String, Failure> {
         let source = io::Error::new(io::ErrorKind::InvalidData, error.utf8_error());
         Failure::new(ExitCode::BundleUnreadable, ReadError { path: path.display().to_string(), source })
     })
+}
+
+/// Writes a report, and returns what people should know of it.
+fn write_page(path: &Path, page: &str) -> Result<String, Failure> {
+    let partial = Partial::write(path, page.as_bytes()).map_err(output_failure)?;
+    partial.publish().map_err(output_failure)?;
+    Ok(format!("{}: report of {} bytes\n", path.display(), page.len()))
 }
 
 /// Returns the day by this machine's clock, by which key rings judge dates.

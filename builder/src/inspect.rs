@@ -1,4 +1,7 @@
 //! What a bundle holds, for showing it: nothing of it is believed, and signatures are not checked.
+//!
+//! The manifest tells nearly all of it. How large the files are when packed, and what another program's deltas would take,
+//! has to be measured, by [`measure`].
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
@@ -7,12 +10,16 @@ use qfe_patcher::bundle::Bundle;
 use qfe_patcher::bundle::BundleError;
 use qfe_patcher::bundle::container::ContainerKind;
 use qfe_patcher::bundle::keyring::{KeyId, claimed_signer};
-use qfe_patcher::bundle::manifest::{FileEntry, Manifest, Verb};
+use qfe_patcher::bundle::manifest::{FileEntry, Manifest, VariantEntry, Verb};
 use qfe_patcher::bundle::product::{Gate, ManualStep, Moment, ReadySet, RoleEntry, ServiceEntry};
+use qfe_patcher::digest::Digest;
 use qfe_patcher::json::object_to_json;
+use qfe_patcher::name::Variant;
 use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
+
+pub mod measure;
 
 /// What a bundle says that it holds. Its JSON form has these keys.
 #[derive(Clone, Debug)]
@@ -45,6 +52,8 @@ pub struct Inspection {
     pub readiness: Vec<ReadySet>,
     /// What an admin does by hand around it.
     pub manual: Vec<ManualStep>,
+    /// The forms in which files come, of which a target has one.
+    pub variants: Vec<VariantEntry>,
     /// The files of each platform.
     pub platforms: Vec<PlatformPart>,
     /// Ids of the keys that the signatures name.
@@ -68,6 +77,7 @@ object_to_json!(Inspection {
     roles,
     readiness,
     manual,
+    variants,
     platforms,
     signers,
     signatures_checked
@@ -93,10 +103,18 @@ object_to_json!(PlatformPart { platform, full_bytes, delta_bytes, files });
 pub struct FilePart {
     /// Its name.
     pub name: TargetPath,
+    /// The variant it is of; none: it is for all of them.
+    pub variant: Option<Variant>,
     /// Its version, if it carries one.
     pub version: Option<FileVersion>,
     /// Its size, unpacked.
     pub size: u64,
+    /// Its digest.
+    pub sha256: Digest,
+    /// When it was linked, if it is an image: seconds since 1970 UTC.
+    pub time_stamp: Option<u32>,
+    /// What it takes in a zip; none where the bundle does not hold it whole, or that was not measured.
+    pub packed: Option<u64>,
     /// Whether the bundle holds it whole.
     pub whole: bool,
     /// Whether it is a COM server.
@@ -107,7 +125,19 @@ pub struct FilePart {
     pub baselines: Vec<BaselinePart>,
 }
 
-object_to_json!(FilePart { name, version, size, whole, register, install, baselines });
+object_to_json!(FilePart {
+    name,
+    variant,
+    version,
+    size,
+    sha256,
+    time_stamp,
+    packed,
+    whole,
+    register,
+    install,
+    baselines
+});
 
 /// Where a file goes in a role.
 #[derive(Clone, Debug)]
@@ -129,13 +159,58 @@ pub struct BaselinePart {
     pub name: String,
     /// Its version, if it carries one.
     pub version: Option<FileVersion>,
+    /// Its size.
+    pub size: u64,
+    /// Its digest.
+    pub sha256: Digest,
     /// Size of the delta from it; none if there is no delta.
     pub delta: Option<u64>,
     /// Codec of the delta.
     pub codec: Option<String>,
+    /// Size of bsdiff's delta from it; none where that was not measured.
+    pub generic: Option<u64>,
 }
 
-object_to_json!(BaselinePart { name, version, delta, codec });
+object_to_json!(BaselinePart { name, version, size, sha256, delta, codec, generic });
+
+/// What happens to a known old file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// It is the new file already.
+    Same,
+    /// Its version is not below the new file's: it stays.
+    Kept,
+    /// The new file is made from it.
+    Delta(u64),
+    /// The whole file takes its place.
+    Whole,
+    /// The bundle has no way from it: the run is refused.
+    NoWay,
+}
+
+impl FilePart {
+    /// Returns what the file is called in front of people.
+    pub fn shown(&self) -> String {
+        let variant = self.variant.as_ref().map_or_else(String::new, |variant| format!(" ({variant})"));
+        format!("{}{variant}", self.name)
+    }
+
+    /// Returns what happens to a known old state of this file.
+    pub fn coverage(&self, old: &BaselinePart) -> Coverage {
+        let is_above = |(new, before): (FileVersion, FileVersion)| new > before;
+        if old.sha256 == self.sha256 {
+            Coverage::Same
+        } else if !self.version.zip(old.version).is_none_or(is_above) {
+            Coverage::Kept
+        } else if let Some(delta) = old.delta {
+            Coverage::Delta(delta)
+        } else if self.whole {
+            Coverage::Whole
+        } else {
+            Coverage::NoWay
+        }
+    }
+}
 
 /// Reads what a bundle of `size` bytes says about itself.
 pub fn inspect(bundle: &Bundle, size: u64) -> Result<Inspection, BundleError> {
@@ -159,6 +234,7 @@ pub fn inspect(bundle: &Bundle, size: u64) -> Result<Inspection, BundleError> {
         roles: manifest.roles.clone(),
         readiness: manifest.readiness.clone(),
         manual: manifest.manual.clone(),
+        variants: manifest.variants.clone(),
         platforms: manifest.platforms().into_iter().map(|platform| part(&manifest, platform)).collect(),
         signers,
         signatures_checked: false,
@@ -190,6 +266,9 @@ fn file_part(manifest: &Manifest, file: &FileEntry) -> FilePart {
         BaselinePart {
             name: old.name.clone(),
             version: old.version,
+            size: old.size,
+            sha256: old.sha256,
+            generic: None,
             delta: delta.and_then(|delta| manifest.member(&delta.member)).map(|member| member.size),
             codec: delta.map(|delta| delta.codec.to_string()),
         }
@@ -201,8 +280,12 @@ fn file_part(manifest: &Manifest, file: &FileEntry) -> FilePart {
     };
     FilePart {
         name: file.name.clone(),
+        variant: file.variant.clone(),
         version: file.version,
         size: file.size,
+        sha256: file.sha256,
+        time_stamp: file.time_stamp,
+        packed: None,
         whole: file.member.is_some(),
         register: file.register,
         install: file.install.iter().map(place).collect(),
@@ -210,12 +293,12 @@ fn file_part(manifest: &Manifest, file: &FileEntry) -> FilePart {
     }
 }
 
-fn list(items: impl IntoIterator<Item = impl fmt::Display>, none: &str) -> String {
+pub(crate) fn list(items: impl IntoIterator<Item = impl fmt::Display>, none: &str) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     if items.is_empty() { none.to_owned() } else { items.join(", ") }
 }
 
-fn version(version: Option<FileVersion>) -> String {
+pub(crate) fn version(version: Option<FileVersion>) -> String {
     version.map_or_else(|| "no version".to_owned(), |version| version.to_string())
 }
 
@@ -230,20 +313,7 @@ impl fmt::Display for Inspection {
         writeln!(f, "container:   {}, {} bytes, {shape}", self.container, self.size)?;
         writeln!(f, "signed by:   {} (signatures are not checked here)", list(&self.signers, "nobody"))?;
         for gate in &self.gates {
-            match gate {
-                Gate::RegistryBuild { key, value, .. } => {
-                    writeln!(f, "gate:        build of {key} '{value}' is {}", list(&self.builds, "any"))?;
-                }
-                Gate::RegistryOneOf { key, value, one_of, .. } => {
-                    writeln!(f, "gate:        {key} '{value}' is one of {}", list(one_of, "nothing"))?;
-                }
-                Gate::RegistryMachine { key, value, .. } => {
-                    writeln!(f, "gate:        which machine {key} '{value}' names")?;
-                }
-                Gate::PendingRenames { key, value, .. } => {
-                    writeln!(f, "gate:        no rename in {key} '{value}' is of these files")?;
-                }
-            }
+            writeln!(f, "gate:        {}", self.gate(gate))?;
         }
         for role in &self.roles {
             self.fmt_role(f, role)?;
@@ -252,11 +322,17 @@ impl fmt::Display for Inspection {
             writeln!(f, "ready set:   {} ({})", set.set, set.title)?;
         }
         for step in &self.manual {
-            let when = match step.when {
-                Moment::Before => "before",
-                Moment::After => "after",
-            };
-            writeln!(f, "by hand:     {when}, {}: {}", list(&step.roles, "no role"), step.text)?;
+            writeln!(
+                f,
+                "by hand:     {}, {}: {}",
+                moment(step.when),
+                list(&step.roles, "no role"),
+                step.text
+            )?;
+        }
+        for VariantEntry { variant, title, languages } in &self.variants {
+            let languages = list(languages.iter().map(|language| format!("{language:#06x}")), "none");
+            writeln!(f, "variant:     {variant} ({title}), languages {languages}")?;
         }
         for part in &self.platforms {
             self.fmt_platform(f, part)?;
@@ -265,15 +341,41 @@ impl fmt::Display for Inspection {
     }
 }
 
+/// Says which service is meant, and where.
+pub(crate) fn service(entry: &ServiceEntry) -> String {
+    let ServiceEntry { service, optional, prefix, holds } = entry;
+    let or = prefix.as_ref().map_or_else(String::new, |prefix| format!(" or {prefix}..."));
+    let held = if holds.is_empty() { String::new() } else { format!(" (for {})", list(holds, "")) };
+    format!("{service}{or}{held}{}", if *optional { " (where present)" } else { "" })
+}
+
+/// Says when a step is done.
+pub(crate) fn moment(when: Moment) -> &'static str {
+    match when {
+        Moment::Before => "before",
+        Moment::After => "after",
+    }
+}
+
 impl Inspection {
+    /// Says what a gate asks of a machine.
+    pub(crate) fn gate(&self, gate: &Gate) -> String {
+        match gate {
+            Gate::RegistryBuild { key, value, .. } => {
+                format!("build of {key} '{value}' is {}", list(&self.builds, "any"))
+            }
+            Gate::RegistryOneOf { key, value, one_of, .. } => {
+                format!("{key} '{value}' is one of {}", list(one_of, "nothing"))
+            }
+            Gate::RegistryMachine { key, value, .. } => format!("which machine {key} '{value}' names"),
+            Gate::PendingRenames { key, value, .. } => {
+                format!("no rename in {key} '{value}' is of these files")
+            }
+        }
+    }
+
     fn fmt_role(&self, f: &mut fmt::Formatter<'_>, role: &RoleEntry) -> fmt::Result {
         writeln!(f, "role:        {} ({}), usually {}", role.role, role.title, role.usual)?;
-        let service = |s: &ServiceEntry| {
-            let or = s.prefix.as_ref().map_or_else(String::new, |prefix| format!(" or {prefix}..."));
-            let held =
-                if s.holds.is_empty() { String::new() } else { format!(" (for {})", list(&s.holds, "")) };
-            format!("{}{or}{held}{}", s.service, if s.optional { " (where present)" } else { "" })
-        };
         writeln!(f, "             stops {}", list(role.services.iter().map(service), "no service"))?;
         if !role.after.is_empty() {
             writeln!(f, "             after {}", list(&role.after, ""))?;
@@ -290,7 +392,7 @@ impl Inspection {
         )?;
         for file in files {
             let mut line =
-                format!("  {:<16} {:<16} {:>10} bytes", file.name.as_str(), version(file.version), file.size);
+                format!("  {:<16} {:<16} {:>10} bytes", file.shown(), version(file.version), file.size);
             if !file.whole {
                 line.push_str(", by delta only");
             }
@@ -303,6 +405,9 @@ impl Inspection {
                 match (old.delta, &old.codec) {
                     (Some(size), Some(codec)) => write!(line, ": {size} bytes, {codec}")?,
                     _ => line.push_str(": no delta"),
+                }
+                if let Some(generic) = old.generic {
+                    write!(line, "; bsdiff takes {generic}")?;
                 }
                 writeln!(f, "{line}")?;
             }

@@ -6,7 +6,7 @@
 //! - [`cli`]: one file for each subcommand; the only place that prints.
 //! - [`build`]: recipe and payload held against each other, deltas, manifest, signatures, proof.
 //! - [`lint`]: what a reviewer asks of recipes and their files before they are built.
-//! - [`inspect`]: what a bundle holds.
+//! - [`inspect`], [`compare`]: what a bundle holds, and how two differ; [`report`]: the same as pages for a browser.
 //! - [`container`], [`delta`], [`sign`]: the writers, each the counterpart of one of the patcher's readers.
 //! - [`recipe`], [`profile`], [`sources`]: what is read.
 //! - [`cache`]: deltas that earlier builds have made.
@@ -19,6 +19,7 @@
 pub mod build;
 pub mod cache;
 pub mod cli;
+pub mod compare;
 pub mod container;
 pub mod delta;
 pub mod inspect;
@@ -27,6 +28,7 @@ pub mod output;
 pub mod profile;
 pub mod progress;
 pub mod recipe;
+pub mod report;
 pub mod ring;
 pub mod sign;
 pub mod sources;

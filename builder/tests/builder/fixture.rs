@@ -112,6 +112,14 @@ impl Fixture {
         fs::remove_file(self.path(name)).unwrap();
     }
 
+    /// Changes a byte in the middle of a file.
+    pub(crate) fn damage(&self, name: &str) {
+        let mut bytes = self.get(name);
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0xff;
+        self.put(name, &bytes);
+    }
+
     /// Writes the recipe with `from` replaced by `to`.
     pub(crate) fn edit(&self, from: &str, to: &str) {
         let text = String::from_utf8(self.get("update.toml")).unwrap();

@@ -15,5 +15,6 @@ mod findings;
 mod fixture;
 mod lint;
 mod lzx;
+mod pages;
 mod pe;
 mod sources;
