@@ -17,6 +17,7 @@ use qfe_patcher::digest::Digest;
 use qfe_patcher::json::{Json, ToJson};
 use qfe_patcher::target_path::{TargetPath, UnsafePath};
 
+use crate::article::page::{PAGE_NAME, Page};
 use crate::cache::Cache;
 use crate::container::{self, Contents, WriteError};
 use crate::delta::{Choice, EncodeError, Encoded};
@@ -199,7 +200,7 @@ fn assemble(
         members.insert(member.clone(), bytes);
         entries.push(DeltaEntry { old, new, codec, member });
     }
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         format: FORMAT,
         id: recipe.id.clone(),
         title: recipe.title.clone(),
@@ -218,15 +219,18 @@ fn assemble(
         variants: variants(recipe),
         files,
         deltas: entries,
-        members: members
-            .iter()
-            .map(|(name, bytes): (_, &Vec<u8>)| MemberEntry {
-                name: name.clone(),
-                size: bytes.len() as u64,
-                sha256: Digest::of(bytes),
-            })
-            .collect(),
+        members: Vec::new(),
     };
+    let article = Page::of(&manifest, &recipe.article).html().into_bytes();
+    members.insert(PAGE_NAME.parse().expect("the article's name is a safe path"), article);
+    manifest.members = members
+        .iter()
+        .map(|(name, bytes): (_, &Vec<u8>)| MemberEntry {
+            name: name.clone(),
+            size: bytes.len() as u64,
+            sha256: Digest::of(bytes),
+        })
+        .collect();
     Ok((manifest, members))
 }
 
@@ -237,6 +241,13 @@ fn variants(recipe: &Recipe) -> Vec<VariantEntry> {
         languages: rule.languages.clone(),
     };
     recipe.variants.iter().map(entry).collect()
+}
+
+/// Returns the manifest that the recipe makes without deltas, which has all that its article tells.
+pub fn manifest(recipe: &Recipe, profile: &Profile, base: &Path) -> Result<Manifest, BuildError> {
+    let survey = survey::survey(recipe, profile, base)?;
+    let (manifest, _) = assemble(recipe, profile, &survey, Deltas::new(), Shape::Complete, &mut Vec::new())?;
+    Ok(manifest)
 }
 
 /// Returns the steps by hand, for every role where the recipe names none.

@@ -21,10 +21,12 @@ use crate::output::{OutputError, Partial};
 use crate::ring::RingError;
 use crate::sign::SignError;
 
+mod article;
 mod build;
 mod cache;
 mod compare;
 mod delta;
+mod draft;
 mod inspect;
 mod keygen;
 mod keyring;
@@ -55,6 +57,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Compare(compare::CompareArgs),
     Delta(delta::DeltaArgs),
+    Draft(draft::DraftArgs),
+    Article(article::ArticleArgs),
 }
 
 /// What a command that succeeded has to say.
@@ -93,6 +97,8 @@ impl Command {
             Self::Inspect(args) => ("inspect", args.json),
             Self::Compare(args) => ("compare", args.json),
             Self::Delta(args) => ("delta", args.json),
+            Self::Draft(args) => ("draft", args.json),
+            Self::Article(args) => ("article", args.json),
         }
     }
 
@@ -107,6 +113,8 @@ impl Command {
             Self::Inspect(args) => args.run(),
             Self::Compare(args) => args.run(),
             Self::Delta(args) => args.run(),
+            Self::Draft(args) => args.run(),
+            Self::Article(args) => args.run(),
         }?;
         Ok((answer, ExitCode::Success))
     }
@@ -167,6 +175,14 @@ fn to_stderr(text: &str) {
 #[derive(Debug, thiserror::Error)]
 #[error("{path} cannot be read")]
 struct ReadError {
+    path: String,
+    source: io::Error,
+}
+
+/// A folder that cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} cannot be made")]
+struct MakeError {
     path: String,
     source: io::Error,
 }

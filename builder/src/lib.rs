@@ -7,6 +7,7 @@
 //! - [`build`]: recipe and payload held against each other, deltas, manifest, signatures, proof.
 //! - [`lint`]: what a reviewer asks of recipes and their files before they are built.
 //! - [`inspect`], [`compare`]: what a bundle holds, and how two differ; [`report`]: the same as pages for a browser.
+//! - [`article`]: articles of the Knowledge Base, read into recipes and written from manifests.
 //! - [`container`], [`delta`], [`sign`]: the writers, each the counterpart of one of the patcher's readers.
 //! - [`recipe`], [`profile`], [`sources`]: what is read.
 //! - [`cache`]: deltas that earlier builds have made.
@@ -16,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod article;
 pub mod build;
 pub mod cache;
 pub mod cli;

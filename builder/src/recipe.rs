@@ -64,6 +64,21 @@ pub struct Recipe {
     /// The files; none: every file of the payload, for all roles.
     #[serde(default, rename = "file")]
     pub files: Vec<FileRule>,
+    /// What the bundle's article says besides.
+    #[serde(default)]
+    pub article: Prose,
+}
+
+/// What an article says in words; paragraphs have an empty line between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prose {
+    /// What users notice that do not have the update.
+    pub symptoms: Option<String>,
+    /// Why it happens.
+    pub cause: Option<String>,
+    /// Whatever else is to be known.
+    pub text: Option<String>,
 }
 
 /// A form in which some files come, of which a target has one.
@@ -340,7 +355,8 @@ mod tests {
              [[baseline]]\nname = '1380.1000'\ni386 = 'b'\n\
              [[file]]\nname = 'Ccm.dll'\nversion = '2.00.1380.1125'\nroles = ['site-server']\nto = 'Bin/{platform}'\n\
              when = 'always'\nregister = true\n\
-             [[file]]\nname = 'Q/X.dll'\nversion = { i386 = '1.2.3.4' }\nplatforms = ['i386']\n",
+             [[file]]\nname = 'Q/X.dll'\nversion = { i386 = '1.2.3.4' }\nplatforms = ['i386']\n\
+             [article]\nsymptoms = 'It fails.'\n",
         )
         .unwrap();
         assert_eq!((recipe.revision, recipe.builds.as_slice()), (2, [1380].as_slice()));
@@ -351,6 +367,7 @@ mod tests {
         assert_eq!(other.version.as_ref().unwrap().on(Platform::Alpha), None);
         assert!(!other.is_for(Platform::Alpha));
         assert_eq!(recipe.baselines[0].on(Platform::Alpha), None);
+        assert_eq!(recipe.article.symptoms.as_deref(), Some("It fails."));
     }
 
     #[test]

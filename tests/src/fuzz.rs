@@ -62,6 +62,7 @@ pub const TARGETS: &[Target] = &[
     texts::RECEIPT,
     texts::RECIPE,
     texts::PROFILE,
+    texts::ARTICLE,
     registry::EXPORT,
     registry::HIVE,
 ];

@@ -435,7 +435,7 @@ fn prefix_failure(error: PrefixError) -> Failure {
     Failure::new(ExitCode::BadCommandLine, error).hint(hint)
 }
 
-fn build_failure(error: BuildError, recipe: &Path) -> Failure {
+pub(super) fn build_failure(error: BuildError, recipe: &Path) -> Failure {
     match error {
         BuildError::Findings(findings) => {
             let remedies: Vec<&str> = findings.remedies().into_iter().collect();

@@ -1,8 +1,9 @@
-//! Texts: JSON and what is written in it, journals, recipes and profiles.
+//! Texts: JSON and what is written in it, journals, recipes, profiles and articles.
 
 use std::hint::black_box;
 use std::path::Path;
 
+use qfe_builder::article::Article;
 use qfe_builder::profile::Profile;
 use qfe_builder::recipe::Recipe;
 use qfe_patcher::digest::Digest;
@@ -139,6 +140,51 @@ pub(super) const PROFILE: Target = Target {
     largest: 32 << 10,
 };
 
+/// The reader of articles, and the recipe that is made of them.
+pub(super) const ARTICLE: Target = Target {
+    name: "article",
+    reads: "an article of the Knowledge Base, as text or as a page",
+    run: article,
+    seeds: || [ARTICLE_TEXT, ARTICLE_PAGE].map(|text| text.as_bytes().to_vec()).into(),
+    words: &[
+        b"<table>",
+        b"</table>",
+        b"<tr>",
+        b"<td>",
+        b"<td rowspan=2 colspan=3>",
+        b"<pre>",
+        b"</pre>",
+        b"<br>",
+        b"<h2>",
+        b"&nbsp;",
+        b"&#150;",
+        b"\t",
+        b" | ",
+        b"\x0c",
+        b"\xa0",
+        b"\xff\xfe",
+        b"   Date  Time  Version  Size  File name  Platform\n",
+        b"   File name  Intel size  Alpha size\n",
+        b"   ------\n",
+        b"1/28/2000",
+        b"January 28, 2000",
+        b"28-Jan-2000",
+        b"10:49 P.M.",
+        b"2.0.1380.1125",
+        b"1.33 MB",
+        b"8,1012",
+        b"Ccm.dll",
+        b"Intel",
+        b"Alpha:\n",
+        b"Page 2 of 3\n",
+        b"1. Replace the Ccm.dll file in the <Sms_root>\\Bin\\<Platform> folder.\n",
+        b"Use Regsvr32.exe",
+        b"Q252717",
+        b"SYMPTOMS\n========\n",
+    ],
+    largest: 16 << 10,
+};
+
 /// Words of everything that is written in JSON.
 pub(super) const JSON_WORDS: &[&[u8]] = &[
     b"null",
@@ -179,6 +225,33 @@ const RECIPE_TEXT: &str = "id = 'Q1'\ntitle = 't'\nrevision = 2\nproduct = 'p'\n
     [[file]]\nname = 'Ccm.dll'\nversion = '2.00.1380.1125'\nroles = ['site-server']\nto = 'Bin/{platform}'\nwhen = 'always'\n\
     register = true\n[[file]]\nname = 'Q/X.dll'\nversion = { i386 = '1.2.3.4' }\nto = ['a', 'b']\nplatforms = ['i386']\n\
     [[step]]\nwhen = 'after'\ntext = 'Run it.'\nroles = ['console']\n";
+
+const ARTICLE_TEXT: &str = "DOCUMENT:Q123456  06-AUG-2002  [sms]\nTITLE   :SMS: A Title\n\nThe information in this article applies to:\n\n \
+    - Microsoft Systems Management Server version 2.0 SP1\n-----\n\nSYMPTOMS\n========\n\nIt fails.\n\nThe fix should have the following file \
+    attributes or later:\n\n   Date      Time     Version        Size     File name   Platform\n   -----\n   1/2/2000  3:04PM   2.0.1380.1125  \
+    143 KB   Ccm.dll     Intel\n   1/2/2000  3:05PM   2.0.1380.1125  1.33 MB  Ccm.dll\n   Alpha\n\n   Page 2\n\n   1/2/2000  3:06PM                  67       \
+    Compver.ini\n\nMORE INFORMATION\n================\n\nManual Installation\n-------------------\n\n1. Stop the SMS_EXECUTIVE service.\n\n2. Replace the \
+    Ccm.dll file in the <Sms_root>\\Bin\\<Platform> folder.\n\n3. Use Regsvr32.exe to register Ccm.dll.\n\n4. Run the Update.sql script.\n";
+
+const ARTICLE_PAGE: &str = "<html><head><title>SMS: A Title (Q123456)</title></head><body><h2>RESOLUTION</h2><p>Files&nbsp;&amp; more:<table><tr><th>Date\
+    <th>Size<th>File name<th>Platform</tr><tr><td>28-Jan-2000<td>1,234<td>Ccm.dll<td rowspan=2>Intel</tr><tr><td colspan=1>1/2/00<td>67<td>Ccm.ini</tr>\
+    </table><pre>  Date    Size  File name    Date    Size  File name\n  1/2/00  67    A.dll        1/2/00  68    B.dll\n</pre></body></html>";
+
+/// Reads an article, which is read the same again, and makes recipes of it, which are ones.
+fn article(input: &[u8]) {
+    let Ok(article) = Article::read(input) else { return };
+    black_box(article.to_json().to_string());
+    let profile = Profile::sms2().expect("the built-in profile is one");
+    for table in 0..article.tables.len().clamp(1, 3) {
+        let recipe = article.recipe(&profile, table);
+        let read = Recipe::parse(Path::new("update.toml"), &recipe);
+        assert!(
+            read.is_ok(),
+            "a drafted recipe is a recipe: {:?}\n{recipe}",
+            read.map_err(|error| error.to_string())
+        );
+    }
+}
 
 fn json(input: &[u8]) {
     let Ok(json) = Json::parse(input) else { return };

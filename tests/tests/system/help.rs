@@ -23,6 +23,8 @@ fn help_is_as_it_was_read_last() {
                 "inspect",
                 "compare",
                 "delta",
+                "draft",
+                "article",
             ]
             .as_slice(),
         ),

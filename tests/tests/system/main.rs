@@ -13,6 +13,7 @@ mod classic;
 mod crash;
 mod deltas;
 mod dependencies;
+mod drafts;
 mod end_to_end;
 mod golden;
 mod help;

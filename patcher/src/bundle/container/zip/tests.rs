@@ -7,7 +7,7 @@ use ::zip::write::SimpleFileOptions;
 use ::zip::{CompressionMethod, ZipWriter};
 use proptest::prelude::*;
 
-use super::super::program::fixture::{patcher, program, ring};
+use super::super::program::fixture::{program, ring};
 use super::super::{Container, ContainerError};
 use super::bytes::crc32;
 use super::fixture::{DESCRIPTOR, Entry, archive, behind};
