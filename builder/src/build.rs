@@ -39,8 +39,8 @@ use prove::ProofError;
 use survey::{Survey, SurveyedFile};
 
 /// How a bundle is built.
-#[derive(Clone, Debug)]
-pub struct Options {
+#[derive(Debug)]
+pub struct Options<'a> {
     /// The container.
     pub kind: ContainerKind,
     /// What stands before the zip of an exe; nothing in another container.
@@ -51,6 +51,12 @@ pub struct Options {
     pub shape: Shape,
     /// How many threads encode.
     pub jobs: usize,
+    /// The keys that sign it.
+    pub keys: &'a [SigningKey],
+    /// The key rings that it carries.
+    pub chain: &'a Chain,
+    /// Where deltas are that were made before.
+    pub cache: Option<&'a Cache>,
 }
 
 /// Whether a bundle holds whole payloads.
@@ -128,22 +134,18 @@ pub enum BuildError {
     Proof(#[from] ProofError),
 }
 
-/// Builds the bundle of a recipe, signs it by the keys and has it carry the key rings; paths in the recipe are relative to
-/// `base`. The caller proves what was written.
+/// Builds and signs the bundle of a recipe; paths in the recipe are relative to `base`. The caller proves what was written.
 pub fn build(
     recipe: &Recipe,
     profile: &Profile,
     base: &Path,
-    options: &Options,
-    keys: &[SigningKey],
-    chain: &Chain,
-    cache: Option<&Cache>,
+    options: &Options<'_>,
     progress: &dyn Progress,
 ) -> Result<Built, BuildError> {
     progress.stage("inspecting payload and baselines", 0);
     let survey = survey::survey(recipe, profile, base)?;
     let mut warnings: Vec<String> = survey.warnings.iter().map(ToString::to_string).collect();
-    let deltas = deltas(&survey, options, cache, &mut warnings, progress)?;
+    let deltas = deltas(&survey, options, &mut warnings, progress)?;
     let cached = deltas
         .iter()
         .filter(|(_, delta)| delta.origin == Origin::Cache)
@@ -151,10 +153,14 @@ pub fn build(
         .collect();
     let (manifest, members) = assemble(recipe, profile, &survey, deltas, options.shape, &mut warnings)?;
     let text = manifest_text(&manifest)?;
-    let mut contents =
-        Contents { manifest: text, signatures: BTreeMap::new(), rings: ring::members(chain), members };
+    let mut contents = Contents {
+        manifest: text,
+        signatures: BTreeMap::new(),
+        rings: ring::members(options.chain),
+        members,
+    };
     progress.stage("signing", 0);
-    for key in keys {
+    for key in options.keys {
         let text = key.sign(&manifest, &contents.manifest)?;
         if contents.signatures.insert(key.signature_name(), text).is_some() {
             return Err(SignError::SameKey { id: key.id() }.into());
@@ -164,7 +170,7 @@ pub fn build(
     let mut out = std::io::Cursor::new(options.prefix.clone());
     out.set_position(options.prefix.len() as u64);
     let bytes = container::write(options.kind, &contents, out)?.into_inner();
-    let signers = keys.iter().map(SigningKey::id).collect();
+    let signers = options.keys.iter().map(SigningKey::id).collect();
     Ok(Built { manifest, bytes, signers, warnings, survey, cached })
 }
 

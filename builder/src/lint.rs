@@ -14,12 +14,13 @@ use qfe_patcher::json::{Json, object_to_json};
 use qfe_patcher::name::Variant;
 use qfe_patcher::platform::Platform;
 
+use crate::article::Table;
 use crate::build::finding::FileKey;
 use crate::build::survey::examine;
 use crate::profile::Profile;
 use crate::recipe::Recipe;
 
-pub mod article;
+mod article;
 pub mod code;
 mod contradiction;
 mod files;
@@ -27,7 +28,6 @@ mod images;
 mod portable;
 mod updates;
 
-use article::Row;
 use code::{Code, Severity};
 use updates::Summary;
 
@@ -126,8 +126,8 @@ pub struct Subject<'a> {
     pub profile: &'a Profile,
     /// What paths in the recipe are relative to.
     pub base: &'a Path,
-    /// The file table of its article, if there is one.
-    pub article: Option<&'a [Row]>,
+    /// The file tables of its article, if there is one.
+    pub article: Option<&'a [Table]>,
 }
 
 /// Looks at updates, each by itself and then all together.
@@ -151,8 +151,8 @@ fn lint_one(subject: &Subject<'_>) -> (Vec<Finding>, Summary) {
     findings.extend(examined.warnings.iter().map(contradiction::warning));
     findings.extend(files::check(recipe, profile, &examined.files));
     findings.extend(images::check(recipe, profile, &examined.files));
-    if let Some(rows) = article {
-        findings.extend(article::check(rows, &examined.files));
+    if let Some(tables) = article {
+        findings.extend(article::check(tables, recipe, &examined.files));
     }
     for finding in &mut findings {
         finding.update = recipe.id.to_string();

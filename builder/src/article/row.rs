@@ -10,7 +10,7 @@ use super::heading::{Column, Heading};
 use super::source::Word;
 
 /// A row as printed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
     /// The line where it stands.
     pub line: usize,

@@ -23,6 +23,13 @@ pub struct Table {
     pub(super) lost: Vec<usize>,
 }
 
+impl Table {
+    /// Makes a table of rows, as if it had been read.
+    pub fn of(rows: Vec<Row>) -> Self {
+        Self { line: 0, heading: None, rows, lost: Vec::new() }
+    }
+}
+
 /// Most lines of a paragraph that is taken for what stands above a table.
 const MAX_INTRODUCTION: usize = 8;
 

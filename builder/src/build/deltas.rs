@@ -40,8 +40,7 @@ struct Pair<'a> {
 /// Makes each delta once, and keeps what is smaller than the packed payload.
 pub(super) fn deltas(
     survey: &Survey,
-    options: &Options,
-    cache: Option<&Cache>,
+    options: &Options<'_>,
     warnings: &mut Vec<String>,
     progress: &dyn Progress,
 ) -> Result<Deltas, BuildError> {
@@ -58,7 +57,7 @@ pub(super) fn deltas(
     let pairs: Vec<Pair<'_>> = pairs.into_values().collect();
     progress.stage("making deltas", pairs.len());
     let results = in_order(&pairs, options.jobs, |pair| {
-        let made = make(options.choice, cache, pair);
+        let made = make(options.choice, options.cache, pair);
         progress.step(&pair.name);
         made
     });
@@ -82,7 +81,7 @@ pub(super) fn deltas(
             ));
         }
     }
-    if let Some(cache) = cache {
+    if let Some(cache) = options.cache {
         cache.tidy();
         warnings.extend(cache.notes());
     }

@@ -185,7 +185,6 @@ impl BuildArgs {
             (ContainerKind::Exe, Some(ring)) => exe::prefix(&self.stub()?, ring).map_err(prefix_failure)?,
             _ => Vec::new(),
         };
-        let options = Options { kind, prefix, choice, shape, jobs };
         for ring in &rings {
             ring.require_current(&recipe.id, recipe.revision).map_err(|error| {
                 Failure::new(ExitCode::Untrusted, error).hint("raise `revision` in the recipe")
@@ -197,8 +196,9 @@ impl BuildArgs {
             Err(error) => (None, Some(format!("no cache is used: this program cannot be read ({error})"))),
         };
         let progress = fitting(self.quiet);
-        let built =
-            build(&recipe, &profile, base, &options, &signing, &chain, cache.as_ref(), progress.as_ref());
+        let (keys, chain, cache_used) = (&signing, &chain, cache.as_ref());
+        let options = Options { kind, prefix, choice, shape, jobs, keys, chain, cache: cache_used };
+        let built = build(&recipe, &profile, base, &options, progress.as_ref());
         let written = built.map_err(|error| build_failure(error, &self.recipe)).and_then(|mut built| {
             built.warnings.extend(missing);
             if let Some(output) = &self.output {

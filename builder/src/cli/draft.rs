@@ -80,6 +80,16 @@ impl ToJson for Warning {
     }
 }
 
+/// Reads an article.
+pub(super) fn read(path: &Path) -> Result<Article, Failure> {
+    let bytes = read_file(path, MAX_ARTICLE)?;
+    Article::read(&bytes).map_err(|source| {
+        let path = path.display().to_string();
+        Failure::new(ExitCode::BundleUnreadable, NoArticle { path, source })
+            .hint("an article is plain text or a saved page")
+    })
+}
+
 impl DraftArgs {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let drafted = self.read()?;
@@ -121,11 +131,7 @@ impl DraftArgs {
         let mut drafted: Vec<Drafted> = Vec::new();
         for path in &self.articles {
             let shown = path.display().to_string();
-            let bytes = read_file(path, MAX_ARTICLE)?;
-            let mut article = Article::read(&bytes).map_err(|source| {
-                Failure::new(ExitCode::BundleUnreadable, NoArticle { path: shown.clone(), source })
-                    .hint("an article is plain text or a saved page")
-            })?;
+            let mut article = read(path)?;
             article.take_id(&path.file_name().unwrap_or_default().to_string_lossy());
             let warning = |line, text| Warning { article: shown.clone(), line, text };
             let warnings: Vec<Warning> =

@@ -8,7 +8,8 @@ use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::object;
 
-use super::{Answer, recipe, refuse};
+use super::{Answer, draft, recipe, refuse};
+use crate::article::Table;
 use crate::lint::code::{Code, Severity};
 use crate::lint::{Counts, Finding, Subject, codes_json, lint};
 use crate::profile::Profile;
@@ -29,12 +30,15 @@ use crate::recipe::Recipe;
 /// codes (each: code, severity, meaning).
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    qfe-builder lint update.toml\n  \
+    qfe-builder lint update.toml --article Q252717.txt\n  \
     qfe-builder lint */update.toml --deny warnings --allow L042 --json")]
 pub(super) struct LintArgs {
     /// The recipes; paths in them are relative to their folders
     #[arg(value_name = "RECIPE", required_unless_present = "codes")]
     recipes: Vec<PathBuf>,
+    /// The article of the recipe, plain text or a saved page: its file table is held against the files
+    #[arg(long, value_name = "FILE")]
+    article: Option<PathBuf>,
     /// What counts as an error as well: warnings, or notes and warnings
     #[arg(long, value_name = "WHAT")]
     deny: Option<Deny>,
@@ -42,7 +46,7 @@ pub(super) struct LintArgs {
     #[arg(long, value_name = "CODE")]
     allow: Vec<String>,
     /// List all codes and what they mean
-    #[arg(long, conflicts_with_all = ["recipes", "deny", "allow"])]
+    #[arg(long, conflicts_with_all = ["recipes", "article", "deny", "allow"])]
     codes: bool,
     /// Print one JSON object on standard output
     #[arg(long)]
@@ -65,11 +69,17 @@ impl LintArgs {
         }
         let allowed = self.allow.iter().map(|text| allowed(text)).collect::<Result<Vec<Code>, _>>()?;
         let read = self.recipes.iter().map(|path| recipe::read(path)).collect::<Result<Vec<_>, _>>()?;
+        if self.article.is_some() && read.len() > 1 {
+            return Err(refuse(format!("--article goes with one recipe, there are {}", read.len()))
+                .hint("look at each recipe that has an article by itself"));
+        }
+        let article = self.article.as_deref().map(draft::read).transpose()?;
+        let tables = article.as_ref().map(|article| article.tables.as_slice());
         let subjects: Vec<Subject<'_>> = self
             .recipes
             .iter()
             .zip(&read)
-            .map(|(path, (recipe, profile))| subject(path, recipe, profile))
+            .map(|(path, (recipe, profile))| subject(path, recipe, profile, tables))
             .collect();
         let mut findings = lint(&subjects);
         findings.retain(|finding| !allowed.contains(&finding.code));
@@ -80,8 +90,13 @@ impl LintArgs {
     }
 }
 
-fn subject<'a>(path: &'a Path, recipe: &'a Recipe, profile: &'a Profile) -> Subject<'a> {
-    Subject { recipe, profile, base: path.parent().unwrap_or(Path::new("")), article: None }
+fn subject<'a>(
+    path: &'a Path,
+    recipe: &'a Recipe,
+    profile: &'a Profile,
+    article: Option<&'a [Table]>,
+) -> Subject<'a> {
+    Subject { recipe, profile, base: path.parent().unwrap_or(Path::new("")), article }
 }
 
 fn allowed(text: &str) -> Result<Code, Failure> {

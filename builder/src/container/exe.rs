@@ -112,11 +112,11 @@ mod tests {
         alpha[0x44..0x46].copy_from_slice(&[0x84, 1]);
         for (bytes, words) in [
             (b"\x7fELF".to_vec(), "p is no program for Windows"),
-            (alpha, "is for Alpha"),
+            (alpha, "is for alpha"),
             (program(), "no qfe-patcher that can carry a bundle"),
             (patcher()[..0x3ff].to_vec(), "has 1023 bytes, its sections end at 1024"),
             ([patcher(), b"a signature".to_vec()].concat(), "has 1035 bytes, its sections end at 1024"),
-            (patcher()[..0x150].to_vec(), "p is no whole program"),
+            (patcher()[..0x140].to_vec(), "p is no whole program"),
         ] {
             let message = require_patcher("p", &bytes).unwrap_err().to_string();
             assert!(message.contains(words), "{words}: {message}");

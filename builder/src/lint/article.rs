@@ -10,56 +10,33 @@ use time::{Date, Month, OffsetDateTime};
 use super::Finding;
 use super::code::Code;
 use super::files::about;
+use crate::article::{Row, Table};
 use crate::build::survey::SurveyedFile;
+use crate::recipe::Recipe;
 
-/// A row of a file table, each value as printed; none where the table has no such column.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Row {
-    /// The file's name.
-    pub file: String,
-    /// The platform: Intel, I386, x86, Alpha ...; none: every one.
-    pub platform: Option<String>,
-    /// The version.
-    pub version: Option<String>,
-    /// The size.
-    pub size: Option<String>,
-    /// The date.
-    pub date: Option<String>,
+/// Holds files against the tables of an article: against all of them if the files come in variants, otherwise against the
+/// one that agrees best, for the others are of other service packs.
+pub(super) fn check(tables: &[Table], recipe: &Recipe, files: &[SurveyedFile]) -> Vec<Finding> {
+    let mut candidates: Vec<Vec<&Row>> = tables.iter().map(|table| table.rows.iter().collect()).collect();
+    if !recipe.variants.is_empty() || candidates.is_empty() {
+        candidates = vec![candidates.concat()];
+    }
+    candidates.iter().map(|rows| check_rows(rows, files)).min_by_key(Vec::len).unwrap_or_default()
 }
 
-impl Row {
-    fn is_about(&self, file: &SurveyedFile) -> bool {
-        self.file.eq_ignore_ascii_case(file.name.name())
-            && self.platforms().is_none_or(|platform| platform == file.platform)
-    }
-
-    fn platforms(&self) -> Option<Platform> {
-        let text = self.platform.as_ref()?.to_ascii_lowercase();
-        [
-            ("alpha", Platform::Alpha),
-            ("axp", Platform::Alpha),
-            ("intel", Platform::I386),
-            ("86", Platform::I386),
-        ]
-        .into_iter()
-        .find_map(|(word, platform)| text.contains(word).then_some(platform))
-    }
-}
-
-/// Holds files against the table.
-///
-/// An article may have a table for each language: of several rows that are about a file, the one that agrees best counts.
-pub(super) fn check(rows: &[Row], files: &[SurveyedFile]) -> Vec<Finding> {
+/// Holds files against rows, of which there may be one for each language: of several that are about a file, the one that
+/// agrees best counts.
+fn check_rows(rows: &[&Row], files: &[SurveyedFile]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for row in rows.iter().filter(|row| !files.iter().any(|file| row.is_about(file))) {
+    for row in rows.iter().filter(|row| !files.iter().any(|file| is_about(row, file))) {
         let finding = Finding::new(Code::NotInPayload)
             .of(&row.file)
             .values("in the article only", "the file in the payload")
             .remedy("add the file to the payload, or correct the article");
-        findings.push(row.platforms().into_iter().fold(finding, Finding::on));
+        findings.push(platform(row).into_iter().fold(finding, Finding::on));
     }
     for file in files {
-        let of_rows = rows.iter().filter(|row| row.is_about(file)).map(|row| held(row, file));
+        let of_rows = rows.iter().filter(|row| is_about(row, file)).map(|row| held(row, file));
         findings.extend(of_rows.min_by_key(Vec::len).unwrap_or_else(|| {
             vec![
                 about(Code::NotInArticle, file)
@@ -69,6 +46,24 @@ pub(super) fn check(rows: &[Row], files: &[SurveyedFile]) -> Vec<Finding> {
         }));
     }
     findings
+}
+
+fn is_about(row: &Row, file: &SurveyedFile) -> bool {
+    let name = row.file.rsplit(['\\', '/']).next().unwrap_or_default();
+    name.eq_ignore_ascii_case(file.name.name())
+        && platform(row).is_none_or(|platform| platform == file.platform)
+}
+
+/// Returns the platform that a row is about; none: every one.
+fn platform(row: &Row) -> Option<Platform> {
+    let text = row.platform.as_ref()?.to_ascii_lowercase();
+    let words = [
+        ("alpha", Platform::Alpha),
+        ("axp", Platform::Alpha),
+        ("intel", Platform::I386),
+        ("86", Platform::I386),
+    ];
+    words.into_iter().find_map(|(word, platform)| text.contains(word).then_some(platform))
 }
 
 fn held(row: &Row, file: &SurveyedFile) -> Vec<Finding> {

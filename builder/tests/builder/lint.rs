@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Cursor, Write};
 
-use qfe_builder::lint::article::Row;
+use qfe_builder::article::{Row, Table};
 use qfe_builder::lint::code::{Code, Severity};
 use qfe_builder::lint::{Finding, Subject, lint};
 use qfe_builder::profile::Profile;
@@ -25,7 +25,7 @@ const STAMP: u32 = 0x3800_0000;
 const DAY: u32 = 24 * 60 * 60;
 
 /// Looks at the recipe of a fixture, and at `other.toml` if there is one.
-fn findings(fixture: &Fixture, article: Option<&[Row]>) -> Vec<Finding> {
+fn findings(fixture: &Fixture, article: Option<&[Table]>) -> Vec<Finding> {
     let profile = Profile::sms2().unwrap();
     let base = fixture.path("");
     let names = ["update.toml", "other.toml"].map(|name| fixture.path(name));
@@ -649,6 +649,7 @@ fn row(file: &str, platform: &str, version: &str, size: &str, date: &str) -> Row
         version: some(version),
         size: some(size),
         date: some(date),
+        ..Row::default()
     }
 }
 
@@ -666,7 +667,7 @@ fn table(fixture: &Fixture) -> Vec<Row> {
 fn an_article_that_agrees_gives_no_finding_and_each_that_does_not_gives_one() {
     let fixture = Fixture::new();
     let of_article = |table: &[Row]| -> Vec<(Code, Option<String>, Option<Platform>)> {
-        let findings = findings(&fixture, Some(table)).into_iter();
+        let findings = findings(&fixture, Some(&[Table::of(table.to_vec())])).into_iter();
         let findings = findings.filter(|finding| finding.code >= Code::NotInPayload);
         findings.map(|finding| (finding.code, finding.file, finding.platform)).collect()
     };
