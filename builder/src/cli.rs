@@ -26,6 +26,7 @@ mod build;
 mod cache;
 mod compare;
 mod delta;
+mod detached;
 mod draft;
 mod inspect;
 mod keygen;

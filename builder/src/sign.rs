@@ -197,6 +197,11 @@ impl SigningKey {
         self.sign_as(&edition.to_string(), "", bytes)
     }
 
+    /// Signs the bytes of any file and returns the signature file, verified; the name stands in it.
+    pub fn sign_file(&self, name: &str, bytes: &[u8]) -> Result<String, SignError> {
+        self.sign_as(name, "file ", bytes)
+    }
+
     /// Signs bytes that people call `subject`; the comment that is signed too has a word more.
     fn sign_as(&self, subject: &str, word: &str, bytes: &[u8]) -> Result<String, SignError> {
         let id = self.id();

@@ -20,6 +20,8 @@ use crate::sign::SigningKey;
 
 /// Signs key rings, and checks a chain of them
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  qfe-builder keyring sign keys/keyring.toml --key alice.key\n  \
+    qfe-builder keyring check keys/")]
 pub(super) struct KeyringArgs {
     #[command(subcommand)]
     command: KeyringCommand,

@@ -15,7 +15,7 @@ use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::{Json, object};
 
-use super::{Answer, MAX_BUNDLE, keyring, keys, output_failure, read_file, sign_failure};
+use super::{Answer, MAX_BUNDLE, detached, keyring, keys, output_failure, read_file, sign_failure};
 use crate::container::{self, Contents, WriteError};
 use crate::output::Partial;
 use crate::ring;
@@ -28,14 +28,20 @@ use crate::sign::{SigningKey, key_ring};
 /// against the manifest, before it takes the place of the old one. Where the key has signed already, nothing is written.
 /// With --keys the key rings in its folder `keyring`, with their signatures, go into the bundle too.
 ///
+/// With --detached any file is signed: its signature is written beside it as FILE.minisig, which `minisign -V` verifies.
+///
 /// JSON: command, outcome ("signed" or "already-signed"), code, id, revision, bundle, key_id, signers, key_rings (members
-/// that were added).
+/// that were added); of a detached signature file, signature and key_id.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  qfe-builder sign Q252717.zip --key second.key\n  \
-    qfe-builder sign Q252717.zip --key second.key --keys keys/")]
+    qfe-builder sign Q252717.zip --key second.key --keys keys/\n  \
+    qfe-builder sign --detached SHA256SUMS --key release.key")]
 pub(super) struct SignArgs {
-    /// The bundle
+    /// The bundle, or with --detached any file
     bundle: PathBuf,
+    /// Sign a file as it is, and write the signature beside it
+    #[arg(long, conflicts_with = "keys")]
+    detached: bool,
     /// The secret key to sign with
     #[arg(long, value_name = "KEY")]
     key: PathBuf,
@@ -54,6 +60,9 @@ impl SignArgs {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let mut keys = keys::signing_keys(&[self.key], self.password_file.as_slice())?;
         let Some(key) = keys.pop() else { return Err(super::refuse("no key was given")) };
+        if self.detached {
+            return detached::sign(&self.bundle, &key);
+        }
         let bytes = read_file(&self.bundle, MAX_BUNDLE)?;
         let bundle = Bundle::open(Cursor::new(bytes.clone()))?;
         let manifest = bundle.manifest_unverified().map_err(BundleError::from)?;

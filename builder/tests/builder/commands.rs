@@ -193,3 +193,25 @@ fn quiet_says_nothing_and_otherwise_progress_goes_to_standard_error() {
         "{said}"
     );
 }
+
+#[test]
+fn any_file_is_signed_beside_itself_and_stays_as_it_is() {
+    let fixture = Fixture::new();
+    fixture.put("SHA256SUMS", b"no digest  at all\n");
+    let sign = |file: &str, more: &[&str]| {
+        fixture.json(&[&["sign", "--detached", file, "--key", FIRST], more].concat())
+    };
+    let (status, answer) = sign("SHA256SUMS", &[]);
+    assert_eq!(
+        (status, &answer["outcome"], &answer["signature"]),
+        (0, &json!("signed"), &json!("SHA256SUMS.minisig"))
+    );
+    assert_eq!(fixture.get("SHA256SUMS"), b"no digest  at all\n");
+    let first = fixture.get("SHA256SUMS.minisig");
+    assert!(String::from_utf8(first.clone()).unwrap().contains("\ntrusted comment: qfe file SHA256SUMS\n"));
+    fixture.put("SHA256SUMS.minisig", b"a former one");
+    assert_eq!(sign("SHA256SUMS", &[]).0, 0);
+    assert_eq!(fixture.get("SHA256SUMS.minisig"), first, "the same file and key give the same signature");
+    assert_eq!(sign("absent", &[]).1["code"], json!(1619));
+    assert_eq!(sign("SHA256SUMS", &["--keys", "keys"]).1["code"], json!(1639));
+}
