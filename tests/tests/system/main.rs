@@ -16,6 +16,7 @@ mod dependencies;
 mod drafts;
 mod end_to_end;
 mod golden;
+mod guides;
 mod help;
 mod hostile;
 mod images;
