@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use qfe_patcher::bundle::keyring::ChainError;
 use qfe_patcher::cli::failure::Failure;
@@ -60,6 +60,11 @@ enum Command {
     Delta(delta::DeltaArgs),
     Draft(draft::DraftArgs),
     Article(article::ArticleArgs),
+}
+
+/// Returns the command line with the whole manual, for pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// What a command that succeeded has to say.

@@ -32,6 +32,7 @@ use commands::PROGRAM;
 use console::Console;
 use failure::Failure;
 use line::Meant;
+pub use line::manual::{ArgumentLine, CommandPage, Form, Manual};
 
 /// What a command that came to its end gives to programs.
 struct Done {
@@ -63,6 +64,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         }
         Err(failure) => end(&command_of(&arguments), &console_of(&arguments), |_| Err(failure)),
     }
+}
+
+/// Returns the whole manual as data, for pages and completions.
+pub fn manual() -> Manual {
+    Manual::of(&PROGRAM)
 }
 
 /// Returns the console of a run whose command line cannot be understood.

@@ -14,6 +14,7 @@ pub mod cost;
 pub mod crash;
 pub mod fuzz;
 pub mod programs;
+pub mod release;
 pub mod samples;
 #[cfg(target_os = "linux")]
 pub mod share;

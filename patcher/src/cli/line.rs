@@ -16,6 +16,7 @@
 mod definition;
 mod given;
 mod help;
+pub(super) mod manual;
 mod parse;
 mod spelling;
 

@@ -23,6 +23,7 @@ mod images;
 mod interoperation;
 mod product;
 mod registry_files;
+mod release;
 mod rollups;
 mod self_extracting;
 mod services;

@@ -86,7 +86,8 @@ fn margin(argument: &Argument) -> String {
     }
 }
 
-fn description(argument: &Argument) -> String {
+/// Describes an argument, with its number and default.
+pub(super) fn description(argument: &Argument) -> String {
     let mut text = argument.help.to_owned();
     if argument.times != Times::Once {
         text.push_str("; may be given often");
