@@ -17,7 +17,7 @@
 
 use qfe_patcher::json::{Json, ToJson, object};
 
-mod cell;
+pub(crate) mod cell;
 mod check;
 mod draft;
 mod heading;

@@ -61,7 +61,7 @@ pub(super) fn is_blank(text: &str) -> bool {
 
 /// A day as a table prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Date {
+pub(crate) enum Date {
     /// A day of the calendar.
     Day {
         /// Four digits.
@@ -93,7 +93,7 @@ const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "frid
 
 impl Date {
     /// Reads `1/28/2000`, `01-28-00`, `28-Jan-2000`, `January 28, 2000`, `28 January 2000`, `2000-01-28` and their like.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         if text.len() > 40 || !text.is_ascii() {
             return None;
         }
@@ -245,9 +245,9 @@ fn two_digits(text: &str) -> bool {
 
 /// A size as a table prints it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Size {
+pub(crate) struct Size {
     /// Bytes, from and to: a size in KB stands for a thousand of them.
-    pub(super) bytes: (f64, f64),
+    pub(crate) bytes: (f64, f64),
     /// Whether it says that it is one: by commas or a unit.
     pub(super) is_marked: bool,
     /// Why it is doubtful, if it is.
@@ -256,7 +256,7 @@ pub(super) struct Size {
 
 impl Size {
     /// Reads `174,960`, `67`, `143 KB`, `1.33 MB`, `29K`, `283,104 bytes` and their like.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let text = text.trim();
         let end = text.find(|c: char| !c.is_ascii_digit() && c != ',' && c != '.').unwrap_or(text.len());
         let (digits, unit) = (text.get(..end)?, text.get(end..)?.trim().trim_end_matches('.'));

@@ -10,7 +10,7 @@ use time::{Date, Month, OffsetDateTime};
 use super::Finding;
 use super::code::Code;
 use super::files::about;
-use crate::article::{Row, Table};
+use crate::article::{Row, Table, cell};
 use crate::build::survey::SurveyedFile;
 use crate::recipe::Recipe;
 
@@ -87,9 +87,9 @@ fn held(row: &Row, file: &SurveyedFile) -> Vec<Finding> {
     }
     if let Some(text) = &row.size {
         let size = file.bytes.len() as u64;
-        match Size::parse(text) {
+        match cell::Size::read(text) {
             None => findings.push(unclear("size", text)),
-            Some(stated) if !stated.allows(size) => {
+            Some(stated) if !allows(&stated, size) => {
                 findings.push(
                     about(Code::ArticleSize, file)
                         .values(format!("{size} bytes"), text.trim())
@@ -101,7 +101,7 @@ fn held(row: &Row, file: &SurveyedFile) -> Vec<Finding> {
     }
     if let (Some(text), Some(stamp)) = (&row.date, file.time_stamp.filter(|stamp| *stamp > 0)) {
         let linked = OffsetDateTime::from_unix_timestamp(stamp.into()).map(OffsetDateTime::date).ok();
-        match (date(text), linked) {
+        match (day(text), linked) {
             (None, _) => findings.push(unclear("date", text)),
             // The table states local time, and often that of copying.
             (Some(stated), Some(linked)) if (stated - linked).whole_days().abs() > 2 => {
@@ -117,65 +117,21 @@ fn held(row: &Row, file: &SurveyedFile) -> Vec<Finding> {
     findings
 }
 
-/// A size as printed, with what it may stand for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Size {
-    bytes: f64,
-    /// Bytes that one in the last place stands for; 0: exact.
-    place: f64,
-}
-
-impl Size {
-    /// Reads `143 KB`, `1.33 MB`, `145,680`, `67 bytes`; none of anything else.
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().to_ascii_lowercase();
-        let end = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',')).unwrap_or(text.len());
-        let (number, unit) = text.split_at_checked(end)?;
-        let number = number.replace(',', "");
-        let unit = match unit.trim() {
-            "" | "b" | "byte" | "bytes" => 1.0,
-            "k" | "kb" => 1024.0,
-            "m" | "mb" => 1_048_576.0,
-            _ => return None,
-        };
-        let decimals = number.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-        let decimals = i32::try_from(decimals).ok().filter(|decimals| *decimals <= 9)?;
-        let value: f64 = number.parse().ok()?;
-        let place = if unit == 1.0 { 0.0 } else { unit * 0.1_f64.powi(decimals) };
-        Some(Self { bytes: value * unit, place })
-    }
-
-    /// Tells whether a file of this many bytes is printed so: rounded, cut off or rounded up.
-    fn allows(self, size: u64) -> bool {
-        #[expect(clippy::cast_precision_loss, reason = "no file has 2^53 bytes, members are limited to 2^30")]
-        let size = size as f64;
-        (size - self.bytes).abs() <= self.place
-    }
-}
-
-/// Reads `1/28/2000`, `28-Jan-2000`, `January 28, 2000`; none of anything else, such as `12/20/199`.
-fn date(text: &str) -> Option<Date> {
-    let words: Vec<&str> =
-        text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let [first, second, year] = words.as_slice() else { return None };
-    let month = |word: &str| match word.parse::<u8>() {
-        Ok(number) => Month::try_from(number).ok(),
-        Err(_) => {
-            let begin = word.get(..3)?;
-            (1..=12)
-                .filter_map(|number| Month::try_from(number).ok())
-                .find(|month| month.to_string().get(..3).is_some_and(|name| name.eq_ignore_ascii_case(begin)))
+/// Returns the day that a table prints; none if no calendar has it.
+fn day(text: &str) -> Option<Date> {
+    match cell::Date::read(text)? {
+        cell::Date::Day { year, month, day } => {
+            Date::from_calendar_date(year.into(), Month::try_from(month).ok()?, day).ok()
         }
-    };
-    let year: i32 = match (year.parse().ok()?, year.len()) {
-        (year, 4) => year,
-        (year @ 70..=99, 2) => 1900 + year,
-        (year @ 0..70, 2) => 2000 + year,
-        _ => return None,
-    };
-    let is_worded = |word: &str| word.bytes().all(|b| b.is_ascii_alphabetic());
-    let (month, day) = if is_worded(second) { (month(second)?, first) } else { (month(first)?, second) };
-    Date::from_calendar_date(year, month, day.parse().ok()?).ok()
+        cell::Date::Broken(_) => None,
+    }
+}
+
+/// Tells whether a file of this many bytes is printed so: rounded, cut off or rounded up.
+fn allows(stated: &cell::Size, size: u64) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "no file has 2^53 bytes, members are limited to 2^30")]
+    let size = size as f64;
+    (stated.bytes.0..=stated.bytes.1).contains(&size)
 }
 
 #[cfg(test)]
@@ -193,21 +149,18 @@ mod tests {
             ("174,960", 174_960, true),
             ("174,960 bytes", 174_961, false),
         ] {
-            assert_eq!(Size::parse(text).unwrap().allows(size), is_allowed, "{text}, {size}");
-        }
-        for text in ["", "KB", "1.2.3", "12 parsecs", "1.0000000000 MB", "½ KB"] {
-            assert_eq!(Size::parse(text), None, "{text}");
+            assert_eq!(allows(&cell::Size::read(text).unwrap(), size), is_allowed, "{text}, {size}");
         }
     }
 
     #[test]
-    fn dates_of_articles_are_understood_and_broken_ones_are_not() {
-        let day = Date::from_calendar_date(2000, Month::January, 28).unwrap();
+    fn days_of_articles_are_understood_and_broken_ones_are_not() {
+        let wanted = Date::from_calendar_date(2000, Month::January, 28).unwrap();
         for text in ["1/28/2000", "01/28/00", "28-Jan-2000", "January 28, 2000", "28-jan-00"] {
-            assert_eq!(date(text), Some(day), "{text}");
+            assert_eq!(day(text), Some(wanted), "{text}");
         }
         for text in ["12/20/199", "2000", "13/40/2000", "28-Foo-2000", "", "é/1/2000", "Ja/1/2000"] {
-            assert_eq!(date(text), None, "{text}");
+            assert_eq!(day(text), None, "{text}");
         }
     }
 }

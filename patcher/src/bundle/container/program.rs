@@ -66,5 +66,4 @@ fn part(source: &mut dyn Source, at: u64, len: u64) -> Result<Vec<u8>, Container
 }
 
 #[cfg(test)]
-#[expect(dead_code, reason = "it is written for tests of the builder and of both programs too")]
 pub(super) mod fixture;

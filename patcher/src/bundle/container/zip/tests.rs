@@ -7,7 +7,7 @@ use ::zip::write::SimpleFileOptions;
 use ::zip::{CompressionMethod, ZipWriter};
 use proptest::prelude::*;
 
-use super::super::program::fixture::{program, ring};
+use super::super::program::fixture::{patcher, program, ring};
 use super::super::{Container, ContainerError};
 use super::bytes::crc32;
 use super::fixture::{DESCRIPTOR, Entry, archive, behind};
@@ -144,7 +144,7 @@ fn an_archive_behind_a_program_and_its_key_ring_is_read_and_behind_nothing_else(
     marks.resize(0x600, 0);
     marks[0x149] = 4;
     for before in
-        [program(), marks, [program(), ring("threshold = 1", 13)].concat(), [program(), ring("", 0)].concat()]
+        [patcher(), marks, [program(), ring("threshold = 1", 13)].concat(), [program(), ring("", 0)].concat()]
     {
         assert_eq!(read(&behind(&before, &entries)).unwrap(), wanted);
     }
