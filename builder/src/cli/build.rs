@@ -24,6 +24,7 @@ use qfe_patcher::target_path::TargetPath;
 use super::{
     Answer, MAX_BUNDLE, cache, keyring, keys, output_failure, read_file, recipe, refuse, sign_failure,
 };
+use crate::article::page::PAGE_NAME;
 use crate::build::finding::{Finding, Findings};
 use crate::build::prove::{ProofError, prove};
 use crate::build::{BuildError, Built, Options, Shape, build};
@@ -356,9 +357,10 @@ fn compare(bundle: String, theirs: Vec<u8>, built: Built, more: &str) -> Result<
     };
     let names: BTreeSet<TargetPath> =
         theirs.members().chain(ours.members()).filter(is_built).cloned().collect();
-    // The manifest names every other member, so it differs wherever one does: the member tells more.
-    let (manifest, members): (Vec<_>, Vec<_>) = names.iter().partition(|name| name.as_str() == MANIFEST_NAME);
-    for name in members.into_iter().chain(manifest) {
+    // Manifest and article tell of every other member, so they differ wherever one does: the member tells more.
+    let (telling, members): (Vec<_>, Vec<_>) =
+        names.iter().partition(|name| [MANIFEST_NAME, PAGE_NAME].contains(&name.as_str()));
+    for name in members.into_iter().chain(telling.into_iter().rev()) {
         let shown = |container: &mut Container| -> Result<String, Failure> {
             if !container.contains(name) {
                 return Ok("absent".to_owned());
