@@ -205,7 +205,7 @@ fn a_second_signer_is_told_the_first_member_that_differs() {
     }
     check().ends(ExitCode::Untrusted).says(&[
         "member alpha/Two.ini is 3 bytes",
-        "the recipe builds 5 bytes",
+        "wanted is 5 bytes",
         "do not sign it",
     ]);
     let text = fs::read_to_string(&recipe).unwrap();
