@@ -19,11 +19,9 @@ const PLACE: &[&str] =
 fn furnished(platform: &'static str, more: &[&str]) -> Option<Site> {
     let site = Site::new(Bits::B32, platform)?;
     let stub = program(Bits::B32, "qfe-patcher");
-    let built = workshop().path(&format!("{platform}-{}.exe", more.len()));
-    let more = [&["--stub", stub.to_str().unwrap()], more].concat();
-    workshop().build("Q252717", &built, &more).succeeds();
     fs::create_dir(site.machine.disk("Fixes")).unwrap();
-    fs::copy(&built, site.machine.disk("Fixes/Q252717.exe")).unwrap();
+    let more = [&["--stub", stub.to_str().unwrap()], more].concat();
+    workshop().build("Q252717", &site.machine.disk("Fixes/Q252717.exe"), &more).succeeds();
     Some(site)
 }
 
