@@ -105,7 +105,7 @@ fn opened(name: &str, attributes: Attributes<'_>) -> String {
 
 /// Escapes what has a meaning in markup, and replaces what no document may hold or what would turn the order of the text
 /// around it.
-fn escape(html: &mut String, text: &str) {
+pub(crate) fn escape(html: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '&' => html.push_str("&amp;"),

@@ -1,6 +1,7 @@
 //! An article as a page that opens anywhere: one file, no script, nothing fetched.
 
 use super::{Block, COLUMNS, Page};
+use crate::report::html::escape;
 
 /// How it looks; what prints as well as it shows, in any browser.
 const STYLE: &str = "body{font:16px/1.45 Verdana,Arial,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222;background:#fff}\
@@ -71,18 +72,8 @@ fn push_items(html: &mut String, items: &[String]) {
     html.push_str("</ul>\n");
 }
 
-/// Writes a text so that it is shown as it is, and nothing else.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
+    escape(&mut escaped, text);
     escaped
 }
