@@ -21,6 +21,11 @@ use crate::written::ours;
 
 pub mod rollup;
 
+/// Longest title, in characters.
+pub const MAX_TITLE: usize = 200;
+/// Longest step by hand, in characters.
+pub const MAX_STEP: usize = 500;
+
 /// A recipe.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

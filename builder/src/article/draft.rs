@@ -17,10 +17,8 @@ use super::row::Row;
 use super::table::{Table, platform_of_heading};
 use super::variants::{TableVariant, variants};
 use crate::profile::Profile;
+use crate::recipe::{MAX_STEP, MAX_TITLE};
 
-/// Longest title and longest step that a recipe may have, in characters.
-const MAX_TITLE: usize = 200;
-const MAX_STEP: usize = 500;
 /// Most updates that it is taken to require or supersede.
 const MAX_UPDATES: usize = 500;
 
@@ -588,7 +586,7 @@ impl<'a> Draft<'a> {
         let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let mut text: String = clean.chars().take(MAX_STEP).collect();
         if text.len() < clean.len() {
-            self.ask("The step is longer than the 500 characters that one may have.");
+            self.ask(format!("The step is longer than the {MAX_STEP} characters that one may have."));
             let end = text.rfind(". ").map_or(text.len(), |at| at + 1);
             text.truncate(end);
         }

@@ -231,7 +231,6 @@ pub enum Finding {
     },
 }
 
-/// Returns the messages of an error and its causes on one line.
 impl Finding {
     /// Returns what the release engineer can do about it.
     pub fn remedy(&self) -> &'static str {

@@ -18,7 +18,7 @@ use qfe_patcher::version::FileVersion;
 use super::finding::{FileKey, Finding, Findings};
 use super::warning::Warning;
 use crate::profile::Profile;
-use crate::recipe::{Baseline, FileRule, PerPlatform, Recipe, Trees, VariantRule};
+use crate::recipe::{Baseline, FileRule, MAX_STEP, MAX_TITLE, PerPlatform, Recipe, Trees, VariantRule};
 use crate::sources::Tree;
 
 /// Everything a bundle is made of.
@@ -159,7 +159,7 @@ impl<'a> Surveyor<'a> {
         let mut refuse = |key: &str, found: String, wanted| {
             self.findings.push(Finding::Value { key: key.to_owned(), found, wanted });
         };
-        if title.trim().is_empty() || title.chars().any(char::is_control) || title.chars().count() > 200 {
+        if !is_line(title, MAX_TITLE) {
             refuse("title", format!("{title:?}"), "one line of at most 200 characters");
         }
         if *revision == 0 {
@@ -178,7 +178,7 @@ impl<'a> Surveyor<'a> {
         }
         for step in &self.recipe.steps {
             let text = &step.text;
-            if text.trim().is_empty() || text.chars().any(char::is_control) || text.chars().count() > 500 {
+            if !is_line(text, MAX_STEP) {
                 refuse("text of a [[step]]", format!("{text:?}"), "one line of at most 500 characters");
             }
             let unknown =
@@ -197,7 +197,7 @@ impl<'a> Surveyor<'a> {
                 refuse("languages of the [[variant]]s", found, "each language once");
             }
             let title = variant.title.as_deref().unwrap_or("-");
-            if title.trim().is_empty() || title.chars().any(char::is_control) || title.chars().count() > 200 {
+            if !is_line(title, MAX_TITLE) {
                 let wanted = "one line of at most 200 characters";
                 refuse("title of a [[variant]]", format!("{title:?}"), wanted);
             }
@@ -561,6 +561,11 @@ impl<'a> Surveyor<'a> {
         file.baselines.push(old);
         true
     }
+}
+
+/// Tells whether a text is one line of at most so many characters, and says something.
+fn is_line(text: &str, most: usize) -> bool {
+    !text.trim().is_empty() && !text.chars().any(char::is_control) && text.chars().count() <= most
 }
 
 /// Shows the places of files in messages.

@@ -197,8 +197,8 @@ impl BuildArgs {
             Err(error) => (None, Some(format!("no cache is used: this program cannot be read ({error})"))),
         };
         let progress = fitting(self.quiet);
-        let (keys, chain, cache_used) = (&signing, &chain, cache.as_ref());
-        let options = Options { kind, prefix, choice, shape, jobs, keys, chain, cache: cache_used };
+        let (keys, chain) = (&signing, &chain);
+        let options = Options { kind, prefix, choice, shape, jobs, keys, chain, cache: cache.as_ref() };
         let built = build(&recipe, &profile, base, &options, progress.as_ref());
         let written = built.map_err(|error| build_failure(error, &self.recipe)).and_then(|mut built| {
             built.warnings.extend(missing);
