@@ -42,6 +42,16 @@ impl Platform {
             Self::Alpha => Machine::ALPHA,
         }
     }
+
+    /// Returns the platform that runs on a processor, by the word that Windows has for it in `PROCESSOR_ARCHITECTURE`; none
+    /// if it is of another kind. A 64-bit Windows on Intel's processors runs the programs for i386.
+    pub fn of_processor(word: &str) -> Option<Self> {
+        match word.to_ascii_uppercase().as_str() {
+            "X86" | "AMD64" | "IA64" => Some(Self::I386),
+            "ALPHA" => Some(Self::Alpha),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Platform {

@@ -1,17 +1,17 @@
 //! Switches that say how the machine is reached whose files these are: its services and its registry.
 
-use std::path::{Component, Path, PathBuf, Prefix};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::failure::Failure;
 use super::line::Given;
 use crate::exit::ExitCode;
-use crate::host::{Credentials, InvalidBackend, Machine, RegistryAt, ServicesAt};
+use crate::host::{Credentials, Disk, InvalidBackend, Machine, RegistryAt, ServicesAt};
 use crate::update::apply::Backends;
 use crate::update::plan::{Control, Services};
 
 /// Switches of every command that stops services or looks at a registry.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct MachineArgs {
     services: Option<ServicesWord>,
     registry: Option<RegistryAt>,
@@ -49,6 +49,12 @@ impl MachineArgs {
         Ok(Self { services, registry, credentials: given.path("credentials") })
     }
 
+    /// Tells whether they leave it at this machine, or say so.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self.registry, None | Some(RegistryAt::Local))
+            && !matches!(self.services, Some(ServicesWord::At(ServicesAt::Remote(_))))
+    }
+
     /// Decides how the machine is reached: as the switches say, else as a run remembers it, else as it can be without a
     /// word, on a folder of this machine where it is a Windows. None stands for a switch that has to be given.
     pub(super) fn reach(
@@ -56,7 +62,7 @@ impl MachineArgs {
         target: &Path,
         recorded: Option<&Backends>,
     ) -> (Option<Services>, Option<RegistryAt>, Reach) {
-        let is_own = cfg!(windows) && !is_share(target);
+        let is_own = cfg!(windows) && !Disk.is_share(target);
         let of_run = recorded.and_then(|run| run.services.clone()).map(ServicesWord::At);
         let own_services = is_own.then_some(ServicesWord::At(ServicesAt::Local));
         let services = self.services.clone().or(of_run).or(own_services);
@@ -114,17 +120,6 @@ impl Reach {
     /// Returns what an update does with COM servers, which only their own machine registers.
     pub(super) fn com_control(&self) -> Control {
         if self.registry == RegistryAt::Local { Control::Change } else { Control::None }
-    }
-}
-
-/// Tells whether a folder is on another machine, by its path.
-fn is_share(path: &Path) -> bool {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    match path.components().next() {
-        Some(Component::Prefix(prefix)) => {
-            matches!(prefix.kind(), Prefix::UNC(..) | Prefix::VerbatimUNC(..))
-        }
-        _ => false,
     }
 }
 

@@ -24,6 +24,14 @@ use super::{Files, HostError, Kind, Stat, Volume};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Disk;
 
+impl Disk {
+    /// Tells whether a folder is on another machine, as far as the system knows: by its path on Windows, or since its drive is one
+    /// of another machine.
+    pub fn is_share(self, folder: &Path) -> bool {
+        system::is_share(folder)
+    }
+}
+
 impl Files for Disk {
     fn stat(&self, path: &Path) -> Result<Option<Stat>, HostError> {
         let metadata = match fs::symlink_metadata(path) {

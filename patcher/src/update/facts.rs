@@ -17,6 +17,10 @@ use crate::registry::RegistryValue;
 use crate::target_path::TargetPath;
 use crate::version::FileVersion;
 
+/// The value in which Windows keeps the environment variable of that name, which tells the machine's processor.
+const PROCESSOR: (&str, &str) =
+    (r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment", "PROCESSOR_ARCHITECTURE");
+
 /// What is known of a target for one manifest and role.
 #[derive(Debug)]
 pub struct Facts {
@@ -30,6 +34,8 @@ pub struct Facts {
     pub is_writable: bool,
     /// What the value of each gate of the manifest is; none if the registry is not looked at.
     pub gates: Option<Vec<GateFact>>,
+    /// The platform that the machine's processor runs, as its registry says; none if that says nothing, or is not looked at.
+    pub processor: Option<Platform>,
     /// What there is of each service of the role; none where the run does not control them.
     pub services: Vec<Vec<ServiceRecord>>,
     /// Programs that have a file of the target loaded.
@@ -144,11 +150,11 @@ pub fn gather(
     request: &Request,
 ) -> Result<Facts, FactsError> {
     let role = manifest.role(&request.role);
-    let gates = match request.registry {
-        Control::None => None,
+    let (gates, processor) = match request.registry {
+        Control::None => (None, None),
         Control::Look | Control::Change => {
             let facts: Result<_, _> = manifest.gates.iter().map(|gate| GateFact::of(host, gate)).collect();
-            Some(facts?)
+            (Some(facts?), processor(host)?)
         }
     };
     let services = match role.filter(|_| request.services == super::plan::Services::Controlled) {
@@ -164,11 +170,20 @@ pub fn gather(
         volume: host.volume(target.path())?,
         is_writable: host.may_write(target.path())?,
         gates,
+        processor,
         services,
         programs: if has_programs { host.users_of(target.path())? } else { Vec::new() },
         foreign_folders: foreign_folders(host, target, role)?,
         order: role.map_or(Ok(Proven::NotNeeded), |role| order::look(host, manifest, role, request))?,
     })
+}
+
+/// Returns the platform of the machine whose registry this is.
+fn processor(registry: &dyn Registry) -> Result<Option<Platform>, HostError> {
+    let (key, name) = PROCESSOR;
+    let Ok(key) = key.parse() else { return Ok(None) };
+    let word = registry.value(&key, name)?.and_then(|value| value.as_text());
+    Ok(word.and_then(|word| Platform::of_processor(&word)))
 }
 
 fn files(

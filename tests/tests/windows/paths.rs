@@ -8,8 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use qfe_patcher::exit::ExitCode;
 use qfe_tests::tree;
+use qfe_tests::wine::Bits;
 
-use crate::site::{CCM, Site, ends};
+use crate::site::{CCM, Site, TARGET, ends};
 
 #[test]
 fn a_target_far_down_has_its_files_replaced_and_put_back() {
@@ -46,5 +47,21 @@ fn a_file_that_is_read_only_is_replaced_and_stays_so() {
         ends(site.run("rollback"), ExitCode::Success);
         site.is_old();
         assert_eq!(marks(), before);
+    }
+}
+
+/// Its registry and its services are those of the machine that has the folder, though the path looks like one of here.
+#[test]
+fn a_drive_that_stands_for_a_share_is_of_another_machine() {
+    for site in Site::each() {
+        let shared = site.machine.disk("Sms");
+        std::os::unix::fs::symlink(&shared, site.machine.disk("../dosdevices/s:")).unwrap();
+        let drives = "[HKEY_LOCAL_MACHINE\\Software\\Wine\\Drives]\n\"s:\"=\"network\"";
+        site.machine.write_registry(Bits::B64, drives);
+        site.machine.restart();
+        let words = site.update_words(&site.bundle, &["--dry-run"]);
+        let mapped = words.into_iter().map(|word| if word == TARGET { r"S:\".into() } else { word });
+        let run = ends(site.machine.patcher(mapped), ExitCode::BadCommandLine);
+        assert!(run.json()["error"].as_str().unwrap().contains("services"), "{run:?}");
     }
 }

@@ -215,6 +215,11 @@ pub(in crate::host) fn is_network(_path: &Path) -> bool {
     true
 }
 
+/// Nothing is decided by it: no folder here is of a machine with services and a registry.
+pub(in crate::host) fn is_share(_folder: &Path) -> bool {
+    false
+}
+
 /// Returns the name of this machine.
 pub(in crate::host) fn machine() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()

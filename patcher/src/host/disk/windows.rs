@@ -16,8 +16,8 @@ use windows_sys::Win32::Security::{
 };
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_ADD_FILE, FILE_ADD_SUBDIRECTORY, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
-    FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, GetDiskFreeSpaceExW, MOVEFILE_DELAY_UNTIL_REBOOT,
-    MOVEFILE_REPLACE_EXISTING, MoveFileExW, WRITE_DAC,
+    FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, GetDiskFreeSpaceExW, GetDriveTypeW,
+    MOVEFILE_DELAY_UNTIL_REBOOT, MOVEFILE_REPLACE_EXISTING, MoveFileExW, WRITE_DAC,
 };
 
 use super::lock::Claim;
@@ -241,6 +241,25 @@ pub(in crate::host) fn is_network(_path: &Path) -> bool {
 /// Nothing is decided by it.
 pub(in crate::host) fn process_id(_number: u32) -> Option<String> {
     None
+}
+
+/// Tells whether a folder is on another machine: by the path of a share, or by a drive that stands for one.
+pub(in crate::host) fn is_share(folder: &Path) -> bool {
+    /// What `GetDriveTypeW` returns of a drive of the network.
+    const DRIVE_REMOTE: u32 = 4;
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let Some(Component::Prefix(prefix)) = folder.components().next() else { return false };
+    match prefix.kind() {
+        Prefix::UNC(..) | Prefix::VerbatimUNC(..) => true,
+        Prefix::Disk(drive) | Prefix::VerbatimDisk(drive) => {
+            let root = wide(Path::new(&format!(r"{}:\", char::from(drive))));
+            // SAFETY: the path ends in a zero and outlives the call.
+            #[expect(unsafe_code, reason = "the standard library knows no drives")]
+            let kind = unsafe { GetDriveTypeW(root.as_ptr()) };
+            kind == DRIVE_REMOTE
+        }
+        Prefix::Verbatim(_) | Prefix::DeviceNS(_) => false,
+    }
 }
 
 /// Returns the name of this machine.

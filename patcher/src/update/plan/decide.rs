@@ -307,6 +307,8 @@ fn choose_platform(manifest: &Manifest, facts: &Facts, request: &Request) -> Res
             wanted: format!("{}, which the bundle is for", names.join(" or ")),
             remedy: "get the bundle for this platform".to_owned(),
         }),
+        // A machine runs on one of them.
+        (Some(_), Some(_)) if let Some(own) = facts.processor.filter(|own| held.contains(own)) => Ok(own),
         (Some(_), Some(_)) => Err(Finding {
             kind: FindingKind::WrongPlatform,
             subject: "platform of the target".to_owned(),

@@ -33,7 +33,7 @@ fn manifest(verb: &str, lean: bool) -> Manifest {
         })
     };
     let role = |name: &str, after: &[&str]| {
-        json!({"role": name, "title": name, "usual": "", "lacks": ["Inboxes"], "after": after, "programs": ["mmc.exe"],
+        json!({"role": name, "title": name, "usual": "", "installed": null, "lacks": ["Inboxes"], "after": after, "programs": ["mmc.exe"],
                "before": ["close the console"],
                "services": [{"service": "ONE", "optional": false, "prefix": null, "holds": []},
                             {"service": "TWO", "optional": true, "prefix": "TWO_", "holds": []},
@@ -106,6 +106,7 @@ fn facts(i386: Option<Present>, alpha: Option<Present>) -> Facts {
         volume: Volume { id: Some(1), free: None },
         is_writable: true,
         gates: None,
+        processor: None,
         services: Vec::new(),
         programs: Vec::new(),
         foreign_folders: Vec::new(),
@@ -171,6 +172,13 @@ fn the_platform_is_that_of_the_files_and_must_be_one() {
     assert_eq!(findings[0].kind, FindingKind::WrongPlatform);
     let told = Request { platform: Some(Platform::Alpha), ..request() };
     assert_eq!(decide(&manifest("add-file", false), &both, &told).unwrap().platform, Platform::Alpha);
+    // The machine may state its processor: it decides between two, but makes no Intel server of one for Alpha.
+    let intel = |facts| Facts { processor: Some(Platform::I386), ..facts };
+    let both = intel(both);
+    assert_eq!(decide(&manifest("add-file", false), &both, &request()).unwrap().platform, Platform::I386);
+    assert_eq!(decide(&manifest("add-file", false), &both, &told).unwrap().platform, Platform::Alpha);
+    let alpha = intel(alpha);
+    assert_eq!(decide(&manifest("add-file", false), &alpha, &request()).unwrap().platform, Platform::Alpha);
 }
 
 /// The manifest for Intel alone, its file in a German, an English and a French form.
