@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use qfe_patcher::bundle::manifest::Verb;
 use qfe_patcher::bundle::product::{
-    Gate, Level, Product, ReadySet, Registration, RegistrationValue, RoleEntry, ServiceEntry,
+    Gate, InstalledAt, Level, Product, ReadySet, Registration, RegistrationValue, RoleEntry, ServiceEntry,
 };
 use qfe_patcher::name::{Role, UpdateId};
 use qfe_patcher::platform::Platform;
@@ -96,6 +96,8 @@ struct WrittenRole {
     role: Role,
     title: String,
     usual: String,
+    #[serde(default, deserialize_with = "ours")]
+    installed: Option<InstalledAt>,
     #[serde(default, deserialize_with = "ours")]
     lacks: Vec<TargetPath>,
     to: String,
@@ -398,6 +400,7 @@ impl From<WrittenRole> for RoleProfile {
                 role: written.role,
                 title: written.title,
                 usual: written.usual,
+                installed: written.installed,
                 lacks: written.lacks,
                 after: written.after,
                 services: written.services.into_iter().map(service).collect(),

@@ -13,6 +13,7 @@ mod delta;
 mod doctor;
 mod extract;
 pub mod failure;
+mod installed;
 pub mod keys;
 mod line;
 mod log;

@@ -18,6 +18,7 @@ pub mod apply;
 pub mod contention;
 pub mod doctor;
 pub mod facts;
+pub mod installed;
 pub mod journal;
 pub mod order;
 pub mod plan;

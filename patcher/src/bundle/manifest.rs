@@ -472,7 +472,7 @@ mod tests {
             "registration": {"key": "HKLM\\U\\{level}", "values": [{"name": "Description", "text": "t"}]},
             "levels": [{"build": 1380, "from": 0, "name": "SP1", "version": "2.00.1380.1000"}],
             "gates": [{"gate": "registry-build", "key": "HKLM\\S", "value": "V", "roles": ["site-server"], "remedy": "r"}],
-            "roles": [{"role": "site-server", "title": "t", "usual": "u", "lacks": [], "after": [],
+            "roles": [{"role": "site-server", "title": "t", "usual": "u", "installed": null, "lacks": [], "after": [],
                        "services": [{"service": "S", "optional": false, "prefix": null, "holds": []}],
                        "programs": [], "before": []}],
             "readiness": [], "manual": [{"when": "after", "roles": ["site-server"], "text": "t"}],

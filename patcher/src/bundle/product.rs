@@ -3,6 +3,8 @@
 //! The patcher knows kinds of gates and what services, programs and records are; which there are is data. For commands
 //! that are given no bundle the facts of Systems Management Server 2.0 are built in, as data too ([`Product::built_in`]).
 
+use std::fmt;
+
 use crate::json::{self, object_json, tagged_json};
 use crate::name::{Role, UpdateId};
 use crate::registry::RegistryKey;
@@ -175,6 +177,8 @@ pub struct RoleEntry {
     pub title: String,
     /// The usual folder, for people.
     pub usual: String,
+    /// Where a machine's registry states the folder; none if no value is known that does.
+    pub installed: Option<InstalledAt>,
     /// Folders that a target has which plays another part.
     pub lacks: Vec<TargetPath>,
     /// Roles that must have been updated before.
@@ -187,7 +191,24 @@ pub struct RoleEntry {
     pub before: Vec<String>,
 }
 
-object_json!(RoleEntry { role, title, usual, lacks, after, services, programs, before });
+object_json!(RoleEntry { role, title, usual, installed, lacks, after, services, programs, before });
+
+/// A registry value that states the folder in which a part of the product is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstalledAt {
+    /// The key.
+    pub key: RegistryKey,
+    /// The value's name.
+    pub value: String,
+}
+
+object_json!(InstalledAt { key, value });
+
+impl fmt::Display for InstalledAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} '{}'", self.key, self.value)
+    }
+}
 
 /// A service that holds the files of a role.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::Failure;
+use super::installed::{self, Part};
 use super::line::Given;
 use super::log::{Log, Tee};
 use super::machine::{MachineArgs, bad_command};
@@ -91,14 +92,13 @@ fn run_logged(args: &ApplyArgs, console: &Console) -> Result<Done, Failure> {
 }
 
 fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Done, Failure> {
-    // The table requires them, unless the roles are asked for.
-    let missing = |name: &str| bad_command(format!("{name} is missing"));
-    let target_path = args.target.as_deref().ok_or_else(|| missing("--target"))?;
-    let keys = args.keys.as_deref().ok_or_else(|| missing("--keys"))?;
-    let role = args.role.clone().ok_or_else(|| missing("--role"))?;
-
+    // The table requires it, unless the roles are asked for.
+    let keys = args.keys.as_deref().ok_or_else(|| bad_command("--keys is missing"))?;
     let mut bundle = verify::open(&args.bundle, keys)?;
     let manifest = bundle.manifest().clone();
+    let part = installed::part(&manifest.roles, args.role.as_ref(), args.target.as_deref(), &args.machine)?;
+    let Part { role, target: target_path, note } = part;
+    let target_path = target_path.as_path();
     if args.on_restart && !cfg!(windows) {
         return Err(bad_command("--on-restart: only Windows replaces files at its restart")
             .hint("leave it out: on this system files are replaced though they are in use"));
@@ -130,7 +130,8 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
     let recovered = bring_to_rest(args, target, &contention, &mut observer)?;
     let machine = reach.machine()?;
     let facts = facts::gather(&machine, target, &manifest, &request)?;
-    let plan = plan::decide(&manifest, &facts, &request)?;
+    let mut plan = plan::decide(&manifest, &facts, &request)?;
+    plan.notes.extend(note);
     show(&manifest, &plan, console);
 
     let changes = plan.changes().count();

@@ -62,8 +62,11 @@ pub(super) static PROGRAM: Program = Program {
                         "ROLE",
                         "The part the target plays: site-server, sql-monitor, provider, console",
                     )
-                    .required_unless("help-roles"),
-                    option("target", "DIR", "The folder to update").required_unless("help-roles"),
+                    .required_unless("help-roles")
+                    .told(),
+                    option("target", "DIR", "The folder to update")
+                        .required_unless("help-roles")
+                        .told(),
                     KEYS.required_unless("help-roles"),
                     PLATFORM,
                     VARIANT,
@@ -116,7 +119,7 @@ pub(super) static PROGRAM: Program = Program {
             arguments: &[
                 &[
                     UPDATE,
-                    option("target", "DIR", "The folder that was updated").required(),
+                    option("target", "DIR", "The folder that was updated").required().told(),
                     DRY_RUN,
                     LOG,
                     MIF,
@@ -135,7 +138,7 @@ pub(super) static PROGRAM: Program = Program {
                    \"discarded\", \"rolled-back\", \"completed\" or \"completed-after-restart\").",
             example: r"recover --target D:\Sms",
             arguments: &[
-                &[option("target", "DIR", "The folder that was being updated").required()],
+                &[option("target", "DIR", "The folder that was being updated").required().told()],
                 CONTENTION,
                 MACHINE,
                 OUTPUT,
@@ -151,7 +154,7 @@ pub(super) static PROGRAM: Program = Program {
                    assumed_build, files (each: path, state: \"as-installed\", \"replaced-by-later\", \"changed\", \"newer\", \
                    \"old\" or \"missing\", replaced_by, installed_version, installed_sha256, found_version, found_sha256)).",
             example: r"status --target D:\Sms",
-            arguments: &[&[option("target", "DIR", "The folder").required()], OUTPUT],
+            arguments: &[&[option("target", "DIR", "The folder").required().told()], OUTPUT],
             run: status::run,
         },
         Command {
@@ -174,7 +177,7 @@ pub(super) static PROGRAM: Program = Program {
                         "A bundle, whose conditions are looked at in place of the built-in ones",
                     )
                     .requires("keys"),
-                    option("target", "DIR", "The folder that updates are for").required(),
+                    option("target", "DIR", "The folder that updates are for").required().told(),
                     KEYS,
                     option(
                         "role",
@@ -243,7 +246,7 @@ pub(super) static PROGRAM: Program = Program {
             arguments: &[
                 &[
                     UPDATE,
-                    option("target", "DIR", "The folder that was updated").required(),
+                    option("target", "DIR", "The folder that was updated").required().told(),
                     option("to", "DIR", "The folder on the disk or share; it is made if it is missing").required(),
                     option(
                         "bundle",
@@ -325,7 +328,11 @@ pub(super) static PROGRAM: Program = Program {
 };
 
 const BUNDLE: Argument = operand("bundle", "BUNDLE", "The bundle");
-const UPDATE: Argument = operand("id", "ID", "The update; without it, the one installed last");
+const UPDATE: Argument = operand(
+    "id",
+    "ID",
+    "The update; without it, the one that this program is a bundle of, else the one installed last",
+);
 const KEYS: Argument =
     option("keys", "KEYS", "The vendor's public key file or keyring.toml, or a folder of them");
 const PLATFORM: Argument =

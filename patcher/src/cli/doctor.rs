@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::{Failure, finding_json};
+use super::installed;
 use super::line::Given;
 use super::machine::{MachineArgs, bad_command};
 use super::recover::{Teller, require_rest};
@@ -27,7 +28,7 @@ const ID: &str = "doctor";
 #[derive(Debug)]
 pub(super) struct DoctorArgs {
     bundle: Option<PathBuf>,
-    target: PathBuf,
+    target: Option<PathBuf>,
     keys: Option<PathBuf>,
     role: Option<Role>,
     repair: bool,
@@ -41,7 +42,7 @@ impl DoctorArgs {
     pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
         Ok(Self {
             bundle: given.path("bundle"),
-            target: given.required_path("target")?,
+            target: given.path("target"),
             keys: given.path("keys"),
             role: given.value("role")?,
             repair: given.is_set("repair"),
@@ -59,14 +60,24 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
         (Some(bundle), Some(keys)) => verify::open(bundle, keys)?.manifest().facts_of_product(),
         _ => Product::built_in(),
     };
-    let role = args.role.clone().or_else(|| product.roles.first().map(|entry| entry.role.clone()));
+    let (path, role) = match &args.target {
+        Some(target) => {
+            let first = product.roles.first().map(|entry| entry.role.clone());
+            (target.clone(), args.role.clone().or(first))
+        }
+        None => {
+            let part = installed::part(&product.roles, args.role.as_ref(), None, &args.machine)?;
+            part.note.iter().for_each(|note| console.say(format!("  note: {note}")));
+            (part.target, Some(part.role))
+        }
+    };
     let known = |role: &Role| product.roles.iter().any(|entry| entry.role == *role);
     let Some(role) = role.filter(known) else {
         let names: Vec<&str> = product.roles.iter().map(|entry| entry.role.as_str()).collect();
         return Err(bad_command("no such role").hint(format!("--role is one of {}", names.join(", "))));
     };
-    let target = TargetRoot::open(&Disk, &args.target)?;
-    let (_, registry, reach) = args.machine.reach(&args.target, None);
+    let target = TargetRoot::open(&Disk, &path)?;
+    let (_, registry, reach) = args.machine.reach(&path, None);
     if registry.is_none() {
         return Err(bad_command("it is not said where the registry is")
             .hint("use --registry rpc:SERVER, or a file: an export (.reg) or a hive; or --registry none"));
@@ -129,7 +140,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
             "command": "doctor",
             "outcome": outcome,
             "code": code,
-            "target": args.target.display().to_string(),
+            "target": path.display().to_string(),
             "role": role,
             "stated": diagnosis.stated.as_ref().map(|stated| stated.words()),
             "evidence": diagnosis.evidence.words(),

@@ -6,7 +6,11 @@ use std::fs::File;
 use std::io::{BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use super::verify;
 use crate::bundle::container::program::Program;
+use crate::bundle::manifest::Manifest;
+use crate::bundle::product::Product;
+use crate::name::UpdateId;
 
 /// What the running program carries.
 #[derive(Debug)]
@@ -30,6 +34,22 @@ impl Own {
         let is_there = argument == "bundle" || argument == "keys" && self.has_ring;
         is_there.then(|| self.path.clone().into_os_string())
     }
+}
+
+/// Returns the update that the running program is the bundle of; none if it is no bundle.
+pub(super) fn id() -> Option<UpdateId> {
+    manifest().map(|manifest| manifest.id)
+}
+
+/// Returns the facts of the product that the running program updates, without believing them; the built-in ones if it is
+/// no bundle. They tell where to look, and change nothing.
+pub(super) fn product() -> Product {
+    manifest().map_or_else(Product::built_in, |manifest| manifest.facts_of_product())
+}
+
+fn manifest() -> Option<Manifest> {
+    let own = Own::find()?;
+    verify::open_file(&own.path).ok()?.manifest_unverified().ok()
 }
 
 /// Returns the key ring in the running program, where that is what `path` names.

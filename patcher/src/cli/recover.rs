@@ -6,6 +6,7 @@ use super::Done;
 use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::Failure;
+use super::installed;
 use super::line::Given;
 use super::machine::MachineArgs;
 use crate::exit::ExitCode;
@@ -19,7 +20,7 @@ use crate::update::{Event, Observer, UpdateError, state};
 /// The arguments of `recover`.
 #[derive(Debug)]
 pub(super) struct RecoverArgs {
-    target: PathBuf,
+    target: Option<PathBuf>,
     contention: ContentionArgs,
     machine: MachineArgs,
 }
@@ -27,7 +28,7 @@ pub(super) struct RecoverArgs {
 impl RecoverArgs {
     pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
         Ok(Self {
-            target: given.required_path("target")?,
+            target: given.path("target"),
             contention: ContentionArgs::take(given)?,
             machine: MachineArgs::take(given)?,
         })
@@ -45,7 +46,8 @@ impl Observer for Teller<'_> {
 
 pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
     let args = &RecoverArgs::take(&mut given)?;
-    let target = TargetRoot::open(&Disk, &args.target)?;
+    let path = &installed::target(args.target.as_deref(), &args.machine, console)?;
+    let target = TargetRoot::open(&Disk, path)?;
     let contention = args.contention.contention(InUse::Refuse);
     let recovered = recover_interrupted(&args.machine, target, &contention, &mut Teller(console))?;
     for run in &recovered {
@@ -61,7 +63,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
             "command": "recover",
             "outcome": outcome,
             "code": ExitCode::Success,
-            "target": args.target.display().to_string(),
+            "target": path.display().to_string(),
             "recovered": Json::list(recovered.iter().map(recovered_json)),
         }),
     })

@@ -1,16 +1,17 @@
 //! `qfe-patcher rollback`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::Done;
 use super::console::Console;
 use super::contention::ContentionArgs;
 use super::failure::Failure;
+use super::installed;
 use super::line::Given;
 use super::log::{Log, Tee};
 use super::machine::MachineArgs;
 use super::mif::{self, MifArgs};
 use super::recover::{recover_interrupted, recovered_json, require_rest};
+use super::{Done, own};
 use crate::exit::ExitCode;
 use crate::host::Disk;
 use crate::json::{Json, object};
@@ -26,7 +27,7 @@ use crate::update::target::TargetRoot;
 #[derive(Debug)]
 pub(super) struct RollbackArgs {
     id: Option<UpdateId>,
-    target: PathBuf,
+    target: Option<PathBuf>,
     dry_run: bool,
     log: Option<PathBuf>,
     mif: MifArgs,
@@ -37,8 +38,8 @@ pub(super) struct RollbackArgs {
 impl RollbackArgs {
     pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
         Ok(Self {
-            id: given.value("id")?,
-            target: given.required_path("target")?,
+            id: given.value("id")?.or_else(own::id),
+            target: given.path("target"),
             dry_run: given.is_set("dry-run"),
             log: given.path("log"),
             mif: MifArgs::take(given),
@@ -50,14 +51,18 @@ impl RollbackArgs {
 
 pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
     let args = RollbackArgs::take(&mut given)?;
-    let subject = || mif::Subject::of_target(&args.target, args.id.as_ref());
+    let subject = || match &args.target {
+        Some(target) => mif::Subject::of_target(target, args.id.as_ref()),
+        None => mif::Subject::default(),
+    };
     mif::reported(&args.mif, subject, console, || {
         Log::open(args.log.as_deref())?.of_run("Rollback", console, |log| roll_back(&args, console, log))
     })
 }
 
 fn roll_back(args: &RollbackArgs, console: &Console, log: &mut Log) -> Result<Done, Failure> {
-    let target = TargetRoot::open(&Disk, &args.target)?;
+    let path = &installed::target(args.target.as_deref(), &args.machine, console)?;
+    let target = TargetRoot::open(&Disk, path)?;
     if args.dry_run {
         require_rest(target)?;
         let plan = rollback::plan(&Disk, target, args.id.as_ref())?;
@@ -66,7 +71,7 @@ fn roll_back(args: &RollbackArgs, console: &Console, log: &mut Log) -> Result<Do
         }
         let count = plan.files.len();
         console.result(format!("{}: {count} files would be put back (dry run)", plan.folder.id));
-        return Ok(done(args, &plan.folder.id, &plan.files, &[]));
+        return Ok(done(args, path, &plan.folder.id, &plan.files, &[]));
     }
     let contention = args.contention.contention(InUse::Refuse);
     let mut observer = Tee { console, log };
@@ -75,7 +80,7 @@ fn roll_back(args: &RollbackArgs, console: &Console, log: &mut Log) -> Result<Do
     if let Some(run) = undone.filter(|run| args.id.as_ref().is_none_or(|id| *id == run.id)) {
         // What was to be taken back may well be that run. Taking back another one must be asked for.
         console.result(format!("{}: an interrupted run was taken back; nothing else was", run.id));
-        return Ok(done(args, &run.id, &[], &recovered));
+        return Ok(done(args, path, &run.id, &[], &recovered));
     }
     let planned = rollback::plan(&Disk, target, args.id.as_ref())?;
     let newest = planned.runs.last();
@@ -91,10 +96,16 @@ fn roll_back(args: &RollbackArgs, console: &Console, log: &mut Log) -> Result<Do
     for step in begin.iter().flat_map(|begin| &begin.after) {
         console.result(format!("  now by hand: {step}"));
     }
-    Ok(done(args, &plan.folder.id, &plan.files, &recovered))
+    Ok(done(args, path, &plan.folder.id, &plan.files, &recovered))
 }
 
-fn done(args: &RollbackArgs, id: &UpdateId, files: &[StepRecord], recovered: &[Recovered]) -> Done {
+fn done(
+    args: &RollbackArgs,
+    target: &Path,
+    id: &UpdateId,
+    files: &[StepRecord],
+    recovered: &[Recovered],
+) -> Done {
     let file = |file: &StepRecord| {
         let old = file.old.as_ref().map(|old| old.sha256);
         object!({"path": file.to, "installed_sha256": file.new.sha256, "original_sha256": old})
@@ -106,7 +117,7 @@ fn done(args: &RollbackArgs, id: &UpdateId, files: &[StepRecord], recovered: &[R
             "outcome": if args.dry_run { "would-change" } else { "changed" },
             "code": ExitCode::Success,
             "id": id,
-            "target": args.target.display().to_string(),
+            "target": target.display().to_string(),
             "dry_run": args.dry_run,
             "recovered": Json::list(recovered.iter().map(recovered_json)),
             "files": Json::list(files.iter().map(file)),

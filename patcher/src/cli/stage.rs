@@ -6,9 +6,10 @@ use std::time::SystemTime;
 
 use super::console::Console;
 use super::failure::Failure;
+use super::installed;
 use super::line::Given;
-use super::machine::bad_command;
-use super::{Done, verify};
+use super::machine::{MachineArgs, bad_command};
+use super::{Done, own, verify};
 use crate::exit::ExitCode;
 use crate::host::{Attributes, Disk, Files, Host, HostError, Kind, Machine};
 use crate::json::object;
@@ -25,7 +26,7 @@ const MAX_COPY: u64 = 4 << 30;
 #[derive(Debug)]
 pub(super) struct StageArgs {
     id: Option<UpdateId>,
-    target: PathBuf,
+    target: Option<PathBuf>,
     to: PathBuf,
     bundle: Option<PathBuf>,
     patcher: Vec<PathBuf>,
@@ -34,8 +35,8 @@ pub(super) struct StageArgs {
 impl StageArgs {
     pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
         Ok(Self {
-            id: given.value("id")?,
-            target: given.required_path("target")?,
+            id: given.value("id")?.or_else(own::id),
+            target: given.path("target"),
             to: given.required_path("to")?,
             bundle: given.path("bundle"),
             patcher: given.paths("patcher"),
@@ -50,9 +51,10 @@ pub(super) fn receipt_beside(bundle: &Path, id: &UpdateId) -> PathBuf {
 
 pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
     let args = &StageArgs::take(&mut given)?;
-    let target = TargetRoot::open(&Disk, &args.target)?;
+    let path = &installed::target(args.target.as_deref(), &MachineArgs::default(), console)?;
+    let target = TargetRoot::open(&Disk, path)?;
     let updates = status(&Disk, target)?;
-    let update = chosen(args, &updates)?;
+    let update = chosen(args, target, &updates)?;
     require_intact(update)?;
     let bundle = bundle_of(args, update)?;
     let receipt = target.path().join(format!("$NtUninstall{}$", update.id)).join(RECEIPT_NAME);
@@ -89,7 +91,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
             "outcome": "changed",
             "code": ExitCode::Success,
             "id": update.id,
-            "target": args.target.display().to_string(),
+            "target": path.display().to_string(),
             "to": args.to.display().to_string(),
             "files": files,
         }),
@@ -97,7 +99,11 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
 }
 
 /// Returns the installed update that is meant.
-fn chosen<'u>(args: &StageArgs, updates: &'u [UpdateStatus]) -> Result<&'u UpdateStatus, Failure> {
+fn chosen<'u>(
+    args: &StageArgs,
+    target: TargetRoot<'_>,
+    updates: &'u [UpdateStatus],
+) -> Result<&'u UpdateStatus, Failure> {
     let is_meant = |update: &&UpdateStatus| match &args.id {
         Some(id) => update.id == *id,
         None => update.run.journal.backends().is_some() && !update.files.is_empty(),
@@ -105,8 +111,11 @@ fn chosen<'u>(args: &StageArgs, updates: &'u [UpdateStatus]) -> Result<&'u Updat
     let is_installed = |update: &&UpdateStatus| update.condition == Condition::Installed;
     updates.iter().rfind(|update| is_installed(update) && is_meant(update)).ok_or_else(|| {
         let what = args.id.as_ref().map_or_else(|| "no update".to_owned(), ToString::to_string);
-        Failure::new(ExitCode::NotInstalled, format!("{what} is not installed in {}", args.target.display()))
-            .hint("apply it to the site server first; `qfe-patcher status` shows what is installed")
+        Failure::new(
+            ExitCode::NotInstalled,
+            format!("{what} is not installed in {}", target.path().display()),
+        )
+        .hint("apply it to the site server first; `qfe-patcher status` shows what is installed")
     })
 }
 

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use super::Done;
 use super::console::Console;
 use super::failure::Failure;
+use super::installed;
 use super::line::Given;
+use super::machine::MachineArgs;
 use crate::exit::ExitCode;
 use crate::host::Disk;
 use crate::json::{Json, object};
@@ -17,18 +19,19 @@ use crate::version::FileVersion;
 /// The arguments of `status`.
 #[derive(Debug)]
 pub(super) struct StatusArgs {
-    target: PathBuf,
+    target: Option<PathBuf>,
 }
 
 impl StatusArgs {
     pub(super) fn take(given: &mut Given) -> Result<Self, Failure> {
-        Ok(Self { target: given.required_path("target")? })
+        Ok(Self { target: given.path("target") })
     }
 }
 
 pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
     let args = &StatusArgs::take(&mut given)?;
-    let target = TargetRoot::open(&Disk, &args.target)?;
+    let path = &installed::target(args.target.as_deref(), &MachineArgs::default(), console)?;
+    let target = TargetRoot::open(&Disk, path)?;
     let updates = status(&Disk, target)?;
     if updates.is_empty() {
         console.result("no updates");
@@ -42,7 +45,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
             "command": "status",
             "outcome": "done",
             "code": ExitCode::Success,
-            "target": args.target.display().to_string(),
+            "target": path.display().to_string(),
             "updates": Json::list(updates.iter().map(update_json)),
         }),
     })

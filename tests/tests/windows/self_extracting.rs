@@ -8,6 +8,7 @@ use qfe_tests::programs::Run;
 use qfe_tests::samples::workshop;
 use qfe_tests::wine::{Bits, program};
 
+use crate::live::SETUP;
 use crate::site::{Site, TARGET, ends};
 
 /// The bundle on its machine.
@@ -18,11 +19,15 @@ const PLACE: &[&str] =
 /// A machine with a bundle that carries itself; the program is the one that is given away, of 32 bits.
 fn furnished(platform: &'static str, more: &[&str]) -> Option<Site> {
     let site = Site::new(Bits::B32, platform)?;
+    with_bundle(&site, more);
+    Some(site)
+}
+
+fn with_bundle(site: &Site, more: &[&str]) {
     let stub = program(Bits::B32, "qfe-patcher");
     fs::create_dir(site.machine.disk("Fixes")).unwrap();
     let more = [&["--stub", stub.to_str().unwrap()], more].concat();
     workshop().build("Q252717", &site.machine.disk("Fixes/Q252717.exe"), &more).succeeds();
-    Some(site)
 }
 
 fn run(site: &Site, words: &[&str]) -> Run {
@@ -88,5 +93,63 @@ fn a_changed_bundle_is_refused_by_itself() {
     fs::write(&path, bytes).unwrap();
     let run = run(&site, &[&["/s", "--json"], PLACE].concat());
     assert!(run.json()["outcome"] == "refused", "{run:?}");
+    site.is_old();
+}
+
+#[test]
+fn where_the_machine_states_its_product_the_switches_alone_are_enough() {
+    let Some(site) = Site::live(Bits::B32) else { return };
+    with_bundle(&site, &[]);
+    site.start_services();
+    // As long as it states nothing there is nothing to be done, and it says so.
+    let lost = ends(run(&site, &["/s", "--json"]), ExitCode::WrongTarget);
+    assert!(lost.json()["error"].as_str().unwrap().contains("Installation Directory"), "{lost:?}");
+    ends(run(&site, &["/y", "/s", "--json"]), ExitCode::WrongTarget);
+    site.is_old();
+
+    // A site server has its console in its own folder.
+    site.state(
+        r#""Installation Directory"="C:\\Sms"
+"UI Installation Directory"="c:\\sms\\""#,
+    );
+    let applied = ends(run(&site, &["/s", "--json"]), ExitCode::Success).json();
+    assert_eq!(
+        (&applied["outcome"], &applied["role"], &applied["target"]),
+        (&"changed".into(), &"site-server".into(), &TARGET.into())
+    );
+    assert!(applied["notes"].to_string().contains("of this machine states"), "{applied}");
+    site.is_new();
+    site.services_run();
+    let listed = ends(run(&site, &["/l", "--json"]), ExitCode::Success).json();
+    assert_eq!((&listed["target"], &listed["updates"][0]["id"]), (&TARGET.into(), &"Q252717".into()));
+    ends(run(&site, &["doctor", "--json"]), ExitCode::Success);
+    ends(run(&site, &["recover", "--json"]), ExitCode::Success);
+    ends(run(&site, &["stage", "--to", r"C:\Staged", "--json"]), ExitCode::Success);
+    ends(run(&site, &["/y", "/s", "--json"]), ExitCode::Success);
+    site.is_old();
+    site.services_run();
+
+    // What is said of another machine is not what this one states; and what it states must be a folder.
+    for other in [["--registry", "none"], ["--services", "rpc:SITE2"]] {
+        ends(run(&site, &[&["/s", "--json"], &other[..]].concat()), ExitCode::BadCommandLine);
+    }
+    site.state(r#""UI Installation Directory"="C:\\Smsadmin""#);
+    let several = ends(run(&site, &["/s", "--json"]), ExitCode::BadCommandLine);
+    assert!(several.json()["error"].as_str().unwrap().contains(r"console in C:\Smsadmin"), "{several:?}");
+    site.is_old();
+    ends(run(&site, &["/s", "--role", "site-server", "--json"]), ExitCode::Success);
+    site.is_new();
+    site.machine.remove_registry(Bits::B32, SETUP, Some("Installation Directory"));
+    ends(run(&site, &["/s", "--role", "site-server", "--json"]), ExitCode::WrongTarget);
+}
+
+#[test]
+fn an_update_that_is_not_the_bundles_is_not_undone_by_it() {
+    let Some(site) = furnished("i386", &[]) else { return };
+    ends(run(&site, &[&["/s", "--json"], PLACE].concat()), ExitCode::Success);
+    let words = ["/y", "/s", "Q249077", "--target", TARGET, "--services", "none", "--json"];
+    ends(run(&site, &words), ExitCode::NotInstalled);
+    ends(run(&site, &[&words[..2], &words[3..]].concat()), ExitCode::Success);
+    ends(run(&site, &[&words[..2], &words[3..]].concat()), ExitCode::NotInstalled);
     site.is_old();
 }

@@ -44,6 +44,8 @@ pub(in crate::cli) struct Argument {
     pub(super) kind: Kind,
     pub(super) help: &'static str,
     pub(super) need: Need,
+    /// Whether it may be left out where this machine has a registry that tells it.
+    pub(super) is_told: bool,
     pub(super) times: Times,
     pub(super) default: Option<&'static str>,
     /// The argument beside which it cannot be given.
@@ -90,6 +92,7 @@ pub(in crate::cli) const fn switch(name: &'static str, help: &'static str) -> Ar
         kind: Kind::Switch,
         help,
         need: Need::Optional,
+        is_told: false,
         times: Times::Once,
         default: None,
         excludes: None,
@@ -118,6 +121,10 @@ impl Argument {
 
     pub(in crate::cli) const fn required_unless(self, other: &'static str) -> Self {
         Self { need: Need::Unless(other), ..self }
+    }
+
+    pub(in crate::cli) const fn told(self) -> Self {
+        Self { is_told: true, ..self }
     }
 
     pub(in crate::cli) const fn often(self) -> Self {

@@ -92,6 +92,9 @@ pub(super) fn description(argument: &Argument) -> String {
     if argument.times != Times::Once {
         text.push_str("; may be given often");
     }
+    if argument.is_told {
+        text.push_str(" [default on Windows: what the registry states]");
+    }
     if let Some(default) = argument.default {
         text.push_str(&format!(" [default: {default}]"));
     }

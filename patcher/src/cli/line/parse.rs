@@ -243,7 +243,8 @@ impl Reader<'_> {
                 Need::Required => true,
                 Need::Unless(other) => !given.has(other),
             };
-            is_needed && !given.has(argument.name)
+            let is_told = argument.is_told && cfg!(windows);
+            is_needed && !is_told && !given.has(argument.name)
         };
         let mut lacking = Vec::new();
         for argument in self.command.all() {
