@@ -56,10 +56,12 @@ impl DoctorArgs {
 
 pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
     let args = &DoctorArgs::take(&mut given)?;
-    let product = match (&args.bundle, &args.keys) {
-        (Some(bundle), Some(keys)) => verify::open(bundle, keys)?.manifest().facts_of_product(),
-        _ => Product::built_in(),
+    let bundle = match (&args.bundle, &args.keys) {
+        (Some(bundle), Some(keys)) => Some(verify::open(bundle, keys)?),
+        _ => None,
     };
+    let product =
+        bundle.as_ref().map_or_else(Product::built_in, |bundle| bundle.manifest().facts_of_product());
     let (path, role) = match &args.target {
         Some(target) => {
             let first = product.roles.first().map(|entry| entry.role.clone());
@@ -77,6 +79,9 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
         return Err(bad_command("no such role").hint(format!("--role is one of {}", names.join(", "))));
     };
     let target = TargetRoot::open(&Disk, &path)?;
+    if let Some(bundle) = &bundle {
+        verify::require_believed(bundle, &[target])?;
+    }
     let (_, registry, reach) = args.machine.reach(&path, None);
     if registry.is_none() {
         return Err(bad_command("it is not said where the registry is")

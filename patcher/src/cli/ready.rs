@@ -39,10 +39,19 @@ impl ReadyArgs {
 
 pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
     let args = &ReadyArgs::take(&mut given)?;
+    let targets = args
+        .target
+        .iter()
+        .map(|path| Ok(TargetRoot::open(&Disk, path)?))
+        .collect::<Result<Vec<_>, Failure>>()?;
     let bundles = match &args.keys {
         Some(keys) => {
-            let manifest = |bundle| Ok(verify::open(bundle, keys)?.manifest().clone());
-            args.bundle.iter().map(|bundle| manifest(bundle)).collect::<Result<Vec<_>, Failure>>()?
+            let manifest = |bundle: &PathBuf| {
+                let bundle = verify::open(bundle, keys)?;
+                verify::require_believed(&bundle, &targets)?;
+                Ok(bundle.manifest().clone())
+            };
+            args.bundle.iter().map(manifest).collect::<Result<Vec<_>, Failure>>()?
         }
         None => Vec::new(),
     };
@@ -55,12 +64,9 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
             bad_command(format!("no set {:?} is known", args.set)).hint(format!("known sets: {names}"))
         );
     };
-    let targets = args
-        .target
-        .iter()
-        .map(|path| {
-            Ok(TargetReadiness::of(&machine, TargetRoot::open(&Disk, path)?, &product, set, &bundles)?)
-        })
+    let targets = targets
+        .into_iter()
+        .map(|target| Ok(TargetReadiness::of(&machine, target, &product, set, &bundles)?))
         .collect::<Result<Vec<_>, Failure>>()?;
     let waited = match &set.wait {
         Some(wait) => args

@@ -14,6 +14,8 @@ use crate::digest::Digest;
 use crate::exit::ExitCode;
 use crate::host::{Disk, Files, Kind};
 use crate::json::object;
+use crate::update::target::TargetRoot;
+use crate::update::{UpdateError, plan, state};
 
 /// The arguments of `verify`.
 #[derive(Debug)]
@@ -37,6 +39,19 @@ impl VerifyArgs {
 pub(super) fn open(bundle: &Path, keys: &Path) -> Result<VerifiedBundle, Failure> {
     let ring = keys::load(keys)?;
     Ok(open_file(bundle)?.verify(ring, today())?)
+}
+
+/// Refuses a bundle that an apply to one of the targets would not believe, though nothing is to be applied.
+pub(super) fn require_believed(bundle: &VerifiedBundle, targets: &[TargetRoot<'_>]) -> Result<(), Failure> {
+    require_current(bundle)?;
+    for target in targets {
+        let states = state::scan(&Disk, *target).map_err(UpdateError::from)?;
+        let findings = plan::disbelieved(&states, bundle.verified().trust(), &mut Vec::new());
+        if !findings.is_empty() {
+            return Err(findings.into());
+        }
+    }
+    Ok(())
 }
 
 /// Returns the day by this machine's clock.

@@ -18,6 +18,7 @@ pub(super) use decide::users_among;
 pub use finding::{Finding, FindingKind};
 pub use gate::Stated;
 pub(super) use gate::{Conditions, judge};
+pub use trust::disbelieved;
 
 use super::facts::Present;
 use super::journal::ServiceRecord;

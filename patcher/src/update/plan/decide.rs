@@ -24,7 +24,9 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
         return Err(vec![unknown_role(manifest, &request.role)]);
     };
     let mut trust_notes = Vec::new();
-    let mut findings = trust::findings(facts, request, &mut trust_notes);
+    let trust = request.trust.as_ref();
+    let mut findings =
+        trust.map_or_else(Vec::new, |trust| trust::disbelieved(&facts.states, trust, &mut trust_notes));
     let downgrade = trust::downgrade(manifest, facts, request, &mut findings, &mut trust_notes);
     findings.extend(target_findings(role, facts));
     findings.extend(order_findings(manifest, facts));

@@ -1,7 +1,7 @@
 //! What the records of a target know of key rings, days and revisions, against those of this run.
 
 use super::{Downgrade, Finding, FindingKind, Request};
-use crate::bundle::keyring::Edition;
+use crate::bundle::keyring::{Edition, Trust};
 use crate::bundle::manifest::Manifest;
 use crate::day::Day;
 use crate::update::facts::Facts;
@@ -18,9 +18,9 @@ struct Memory<'f> {
 }
 
 impl<'f> Memory<'f> {
-    fn of(facts: &'f Facts, own: Option<&Edition>) -> Self {
+    fn of(states: &'f [StateFolder], own: Option<&Edition>) -> Self {
         let mut memory = Self::default();
-        for begin in facts.states.iter().flat_map(|state| &state.runs).filter_map(Run::begin) {
+        for begin in states.iter().flat_map(|state| &state.runs).filter_map(Run::begin) {
             for day in [begin.seen, Day::of_text(&begin.at)].into_iter().flatten() {
                 if memory.day.is_none_or(|(latest, _)| day > latest) {
                     memory.day = Some((day, begin));
@@ -39,10 +39,9 @@ impl<'f> Memory<'f> {
 
 /// Refuses a ring older than one by which the target was updated, and what is believed no more on the latest day that its
 /// records know; else adds what the user should know.
-pub(super) fn findings(facts: &Facts, request: &Request, notes: &mut Vec<String>) -> Vec<Finding> {
-    let Some(trust) = &request.trust else { return Vec::new() };
+pub fn disbelieved(states: &[StateFolder], trust: &Trust, notes: &mut Vec<String>) -> Vec<Finding> {
     let own = trust.ring().edition();
-    let memory = Memory::of(facts, own);
+    let memory = Memory::of(states, own);
     let mut findings = Vec::new();
     let newer = memory.ring.filter(|(ring, _)| own.is_none_or(|own| own.version < ring.version));
     if let Some((ring, begin)) = newer {

@@ -73,6 +73,33 @@ fn a_target_takes_no_older_ring_than_it_was_updated_by() {
 }
 
 #[test]
+fn what_only_looks_believes_no_bundle_that_an_apply_would_refuse() {
+    let site = site();
+    let by = |ring: &Ring| case("").ring(ring).signed_by(&["Ann"]);
+    let floor = "[[floor]]\nupdate = \"T1\"\nrevision = 7";
+    let looks = |case: &Case| {
+        let folder = tempfile::tempdir().unwrap();
+        let (keys, bundle) = case.write(folder.path());
+        let doctor = args!["doctor", bundle.clone(), "--registry", "none"].to_vec();
+        let ready = args!["ready", "sp2", "--bundle", bundle].to_vec();
+        [doctor, ready].map(|command| {
+            let rest = args!["--target", site.root(), "--keys", keys.clone(), "--json"];
+            patcher(command.into_iter().chain(rest))
+        })
+    };
+    apply(&site, &by(&ring(2, 1, &["Ann"])), &[]).succeeds();
+    for run in looks(&by(&ring(2, 1, &["Ann"]))) {
+        assert!(run.status != ExitCode::Untrusted.status(), "{run:?}");
+    }
+    for run in looks(&by(&ring(1, 1, &["Ann"]))) {
+        run.ends(ExitCode::Untrusted).says(&["wanted key ring \"Ring\" version 2, by which T1 was applied"]);
+    }
+    for run in looks(&by(&ring(2, 1, &["Ann"]).and(floor))) {
+        run.ends(ExitCode::Untrusted).says(&["T1 revision 1 was withdrawn"]);
+    }
+}
+
+#[test]
 fn dates_are_judged_by_the_latest_day_that_the_target_knows() {
     let site = site();
     let by = |ring: Ring| case("").ring(&ring).signed_by(&["Ann"]);
