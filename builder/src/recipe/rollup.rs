@@ -1,7 +1,7 @@
 //! Rollups: an update that takes others in, and their place.
 //!
 //! A rollup is one update with one number, installed and taken back as a whole: so its recipe becomes that of one update
-//! here, and nothing behind it knows the difference. Of a file that several of its updates replace, the last one'"'"'s is
+//! here, and nothing behind it knows the difference. Of a file that several of its updates replace, the last one's is
 //! meant, and what the earlier ones put there are known old states, beside those that each update knows.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ pub enum RollupError {
         update: UpdateId,
         /// Its product and profile.
         found: String,
-        /// The rollup'"'"'s.
+        /// The rollup's.
         wanted: String,
     },
     /// One of them is there twice, or is the rollup itself.
@@ -82,13 +82,13 @@ pub enum RollupError {
 /// A recipe that a rollup takes in.
 #[derive(Debug)]
 pub struct Included {
-    /// Its folder, relative to the rollup'"'"'s recipe.
+    /// Its folder, relative to the rollup's recipe.
     pub folder: PathBuf,
     /// What it says.
     pub recipe: Recipe,
 }
 
-/// Makes one recipe of a rollup'"'"'s, which lies in `base`, and those of the updates that it names, in its order.
+/// Makes one recipe of a rollup's, which lies in `base`, and those of the updates that it names, in its order.
 pub fn merge(mut rollup: Recipe, included: Vec<Included>, base: &Path) -> Result<Recipe, RollupError> {
     rollup.updates.clear();
     check(&rollup, &included)?;
@@ -214,7 +214,7 @@ impl Merged {
             rule.platforms = Some(platforms.collect());
             self.add_rule(&recipe.id, rule)?;
         }
-        // The rollup'"'"'s own number is on nothing old.
+        // The rollup's own number is on nothing old.
         let id = (!is_own).then_some(&recipe.id);
         self.all.add(recipe.payload, recipe.baselines, &folder, id);
         for variant in recipe.variants {
@@ -263,7 +263,7 @@ impl Merged {
 }
 
 impl Part {
-    /// Adds an update'"'"'s files, and has its new ones be a known old state if it has a number.
+    /// Adds an update's files, and has its new ones be a known old state if it has a number.
     fn add(
         &mut self,
         payload: PerPlatform<Trees>,
