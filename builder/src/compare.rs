@@ -419,7 +419,7 @@ fn baselines(a: Option<&FilePart>, b: Option<&FilePart>) -> Vec<BaselineChange> 
 impl FileChange {
     /// Returns what the file is called in front of people.
     pub fn shown(&self) -> String {
-        self.b.as_ref().or(self.a.as_ref()).map_or_else(|| self.name.clone(), FilePart::shown)
+        format!("{}{}", self.name, Variant::suffix(self.variant.as_ref()))
     }
 }
 

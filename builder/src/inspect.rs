@@ -6,12 +6,10 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
-use qfe_patcher::bundle::Bundle;
-use qfe_patcher::bundle::BundleError;
-use qfe_patcher::bundle::container::ContainerKind;
 use qfe_patcher::bundle::keyring::{KeyId, claimed_signer};
-use qfe_patcher::bundle::manifest::{FileEntry, Manifest, VariantEntry, Verb};
+use qfe_patcher::bundle::manifest::{FileEntry, InstallEntry, Manifest, VariantEntry, Verb};
 use qfe_patcher::bundle::product::{Gate, ManualStep, Moment, ReadySet, RoleEntry, ServiceEntry};
+use qfe_patcher::bundle::{Bundle, BundleError};
 use qfe_patcher::digest::Digest;
 use qfe_patcher::json::object_to_json;
 use qfe_patcher::name::Variant;
@@ -191,8 +189,7 @@ pub enum Coverage {
 impl FilePart {
     /// Returns what the file is called in front of people.
     pub fn shown(&self) -> String {
-        let variant = self.variant.as_ref().map_or_else(String::new, |variant| format!(" ({variant})"));
-        format!("{}{variant}", self.name)
+        format!("{}{}", self.name, Variant::suffix(self.variant.as_ref()))
     }
 
     /// Returns what happens to a known old state of this file.
@@ -225,9 +222,7 @@ pub fn inspect(bundle: &Bundle, size: u64) -> Result<Inspection, BundleError> {
         builds: manifest.builds.clone(),
         requires: manifest.requires.iter().map(ToString::to_string).collect(),
         supersedes: manifest.supersedes.iter().map(ToString::to_string).collect(),
-        container: match bundle.kind() {
-            ContainerKind::Zip | ContainerKind::Cab | ContainerKind::Exe => bundle.kind().to_string(),
-        },
+        container: bundle.kind().to_string(),
         size,
         lean: manifest.files.iter().any(|file| file.member.is_none()),
         gates: manifest.gates.clone(),
@@ -273,7 +268,7 @@ fn file_part(manifest: &Manifest, file: &FileEntry) -> FilePart {
             codec: delta.map(|delta| delta.codec.to_string()),
         }
     });
-    let place = |entry: &qfe_patcher::bundle::manifest::InstallEntry| Place {
+    let place = |entry: &InstallEntry| Place {
         role: entry.role.to_string(),
         verb: entry.verb,
         to: entry.to.clone(),

@@ -109,8 +109,7 @@ impl fmt::Display for Finding {
             (None, Some(file)) => write!(f, ": {file}")?,
             (None, None) => {}
         }
-        variant.iter().try_for_each(|variant| write!(f, " ({variant})"))?;
-        writeln!(f, ": {}", code.meaning())?;
+        writeln!(f, "{}: {}", Variant::suffix(variant.as_ref()), code.meaning())?;
         writeln!(f, "  found:  {found}")?;
         writeln!(f, "  wanted: {wanted}")?;
         writeln!(f, "  remedy: {remedy}")

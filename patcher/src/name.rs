@@ -89,6 +89,11 @@ impl Variant {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns what stands behind the name of a file in front of people: ` (german)`, or nothing where it is for all variants.
+    pub fn suffix(variant: Option<&Self>) -> String {
+        variant.map_or_else(String::new, |variant| format!(" ({variant})"))
+    }
 }
 
 impl FromStr for Variant {

@@ -26,8 +26,7 @@ pub struct FileKey {
 
 impl fmt::Display for FileKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.platform, self.name)?;
-        self.variant.iter().try_for_each(|variant| write!(f, " ({variant})"))
+        write!(f, "{}/{}{}", self.platform, self.name, Variant::suffix(self.variant.as_ref()))
     }
 }
 

@@ -158,8 +158,7 @@ impl FileEntry {
 
     /// Returns what the file is called in messages.
     pub fn shown(&self) -> String {
-        let variant = self.variant.as_ref().map_or_else(String::new, |variant| format!(" ({variant})"));
-        format!("{}/{}{variant}", self.platform, self.name)
+        format!("{}/{}{}", self.platform, self.name, Variant::suffix(self.variant.as_ref()))
     }
 }
 
