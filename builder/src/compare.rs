@@ -13,7 +13,7 @@ use qfe_patcher::name::Variant;
 use qfe_patcher::platform::Platform;
 use qfe_patcher::version::FileVersion;
 
-use crate::inspect::{BaselinePart, FilePart, Inspection, PlatformPart, inspect, list, version};
+use crate::inspect::{FilePart, Inspection, PlatformPart, baseline_names, inspect, list, version};
 
 /// A bundle as it is compared.
 #[derive(Clone, Debug)]
@@ -284,51 +284,34 @@ fn differences(key: &str, a: Option<&Json>, b: Option<&Json>, changes: &mut Vec<
 
 /// Finds the key that names every element of both lists, and each only once.
 fn identity(one: &[Json], other: &[Json]) -> Option<&'static str> {
-    let names = |side: &[Json], key| -> Option<BTreeSet<String>> {
-        let names: Option<Vec<String>> = side.iter().map(|element| element.at(key).map(shown)).collect();
-        let (names, count) = names.map(|names| (names.len(), names)).map(|(count, names)| (names, count))?;
-        let names: BTreeSet<String> = names.into_iter().collect();
-        (names.len() == count).then_some(names)
+    let names_each = |side: &[Json], key| {
+        let names: Option<BTreeSet<String>> = side.iter().map(|element| element.at(key).map(shown)).collect();
+        names.is_some_and(|names| names.len() == side.len())
     };
-    IDENTITIES.into_iter().find(|key| names(one, key).is_some() && names(other, key).is_some())
+    IDENTITIES.into_iter().find(|key| names_each(one, key) && names_each(other, key))
 }
 
 fn by_name(key: &str, name: &str, one: &[Json], other: &[Json], changes: &mut Vec<Change>) {
     let called = |element: &Json| element.at(name).map(shown).unwrap_or_default();
-    let mut names: Vec<String> = one.iter().map(called).collect();
-    let order: Vec<String> = other.iter().map(called).collect();
-    let in_both = |name: &&String| names.contains(name) && order.contains(name);
-    let (before, after): (Vec<&String>, Vec<&String>) =
-        (names.iter().filter(in_both).collect(), order.iter().filter(in_both).collect());
-    if before != after {
+    let [ours, theirs] = [one, other].map(|side| side.iter().map(called).collect::<Vec<String>>());
+    let (kept, added): (Vec<&String>, Vec<&String>) = theirs.iter().partition(|name| ours.contains(name));
+    let before: Vec<&String> = ours.iter().filter(|name| theirs.contains(name)).collect();
+    if before != kept {
         let list = |names: &[&String]| Json::list(names.iter().map(|name| name.as_str()));
-        changes.push(Change { key: format!("{key} in order"), a: list(&before), b: list(&after) });
+        changes.push(Change { key: format!("{key} in order"), a: list(&before), b: list(&kept) });
     }
-    names.extend(
-        order
-            .into_iter()
-            .filter(|name| !one.iter().any(|element| called(element) == *name))
-            .collect::<Vec<_>>(),
-    );
-    for name in &names {
-        let find = |side: &'_ [Json]| side.iter().find(|element| called(element) == *name).cloned();
-        differences(&format!("{key}[{name}]"), find(one).as_ref(), find(other).as_ref(), changes);
+    for name in ours.iter().chain(added) {
+        let [a, b] = [one, other].map(|side| side.iter().find(|element| called(element) == *name));
+        differences(&format!("{key}[{name}]"), a, b, changes);
     }
 }
 
 fn as_sets(key: &str, one: &[Json], other: &[Json], changes: &mut Vec<Change>) {
     let change = |a: Json, b: Json| Change { key: key.to_owned(), a, b };
-    changes.extend(
-        one.iter()
-            .filter(|element| !other.contains(element))
-            .map(|element| change(element.clone(), Json::Null)),
-    );
-    changes.extend(
-        other
-            .iter()
-            .filter(|element| !one.contains(element))
-            .map(|element| change(Json::Null, element.clone())),
-    );
+    let lost = one.iter().filter(|element| !other.contains(element));
+    changes.extend(lost.map(|element| change(element.clone(), Json::Null)));
+    let gained = other.iter().filter(|element| !one.contains(element));
+    changes.extend(gained.map(|element| change(Json::Null, element.clone())));
 }
 
 /// Writes a value for people: texts as they are, lists with commas, nothing as a dash.
@@ -354,14 +337,9 @@ type Place = (Platform, String, Option<Variant>);
 type Named<'a> = BTreeMap<Place, &'a FilePart>;
 
 fn named(inspection: &Inspection) -> Named<'_> {
-    let of = |part: &PlatformPart| part.platform;
-    inspection
-        .platforms
-        .iter()
-        .flat_map(|part| {
-            part.files.iter().map(move |file| ((of(part), file.name.folded(), file.variant.clone()), file))
-        })
-        .collect()
+    let files =
+        inspection.platforms.iter().flat_map(|part| part.files.iter().map(|file| (part.platform, file)));
+    files.map(|(platform, file)| ((platform, file.name.folded(), file.variant.clone()), file)).collect()
 }
 
 fn files(a: &Side, b: &Side) -> Vec<FileChange> {
@@ -393,27 +371,17 @@ fn values(a: Option<&FilePart>, b: Option<&FilePart>) -> Vec<Change> {
 }
 
 fn baselines(a: Option<&FilePart>, b: Option<&FilePart>) -> Vec<BaselineChange> {
-    let olds = |file: Option<&FilePart>| file.map(|file| file.baselines.clone()).unwrap_or_default();
-    let (ours, theirs) = (olds(a), olds(b));
-    let mut names: Vec<&str> = Vec::new();
-    for old in ours.iter().chain(&theirs) {
-        if !names.contains(&old.name.as_str()) {
-            names.push(&old.name);
-        }
-    }
-    let change = |name: &&str| {
-        let find = |side: &'_ [BaselinePart]| side.iter().find(|old| old.name == **name).cloned();
-        let (a, b) = (find(&ours), find(&theirs));
-        let said = |old: &Option<BaselinePart>| old.as_ref().map(ToJson::to_json);
+    let change = |name: &str| {
+        let [a, b] = [a, b].map(|file| file?.baselines.iter().find(|old| old.name == name));
         BaselineChange {
-            name: (*name).to_owned(),
-            change: Fate::of(a.as_ref(), b.as_ref(), said(&a) == said(&b)),
-            version: b.as_ref().or(a.as_ref()).and_then(|old| old.version),
-            delta_a: a.as_ref().and_then(|old| old.delta),
-            delta_b: b.as_ref().and_then(|old| old.delta),
+            name: name.to_owned(),
+            change: Fate::of(a, b, a == b),
+            version: b.or(a).and_then(|old| old.version),
+            delta_a: a.and_then(|old| old.delta),
+            delta_b: b.and_then(|old| old.delta),
         }
     };
-    names.iter().map(change).collect()
+    baseline_names(a.into_iter().chain(b)).into_iter().map(change).collect()
 }
 
 impl FileChange {

@@ -151,7 +151,7 @@ pub struct Place {
 object_to_json!(Place { role, verb, to });
 
 /// A known old state of a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaselinePart {
     /// Its name.
     pub name: String,
@@ -268,11 +268,8 @@ fn file_part(manifest: &Manifest, file: &FileEntry) -> FilePart {
             codec: delta.map(|delta| delta.codec.to_string()),
         }
     });
-    let place = |entry: &InstallEntry| Place {
-        role: entry.role.to_string(),
-        verb: entry.verb,
-        to: entry.to.clone(),
-    };
+    let place =
+        |entry: &InstallEntry| Place { role: entry.role.to_string(), verb: entry.verb, to: entry.to.clone() };
     FilePart {
         name: file.name.clone(),
         variant: file.variant.clone(),
@@ -286,6 +283,17 @@ fn file_part(manifest: &Manifest, file: &FileEntry) -> FilePart {
         install: file.install.iter().map(place).collect(),
         baselines: baselines.collect(),
     }
+}
+
+/// Returns the names of the known old states of files, as they come first.
+pub(crate) fn baseline_names<'a>(files: impl IntoIterator<Item = &'a FilePart>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for old in files.into_iter().flat_map(|file| &file.baselines) {
+        if !names.contains(&old.name.as_str()) {
+            names.push(&old.name);
+        }
+    }
+    names
 }
 
 pub(crate) fn list(items: impl IntoIterator<Item = impl fmt::Display>, none: &str) -> String {

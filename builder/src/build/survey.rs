@@ -78,6 +78,11 @@ impl SurveyedFile {
     pub fn key(&self) -> FileKey {
         FileKey { platform: self.platform, variant: self.variant.clone(), name: self.name.clone() }
     }
+
+    /// Tells whether a target of their platform may get both files: of two variants it has one.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.variant == other.variant || self.variant.is_none() || other.variant.is_none()
+    }
 }
 
 /// A known old state of a file.
@@ -476,11 +481,7 @@ impl<'a> Surveyor<'a> {
         for file in files {
             for InstallEntry { role, to, .. } in &file.install {
                 let there = taken.entry((file.platform, role, to.folded())).or_default();
-                // Of two variants a target has one.
-                let meets = |other: &&&SurveyedFile| {
-                    other.variant == file.variant || other.variant.is_none() || file.variant.is_none()
-                };
-                if let Some(first) = there.iter().find(meets) {
+                if let Some(first) = there.iter().find(|other| other.meets(file)) {
                     self.findings.push(Finding::SameDestination {
                         first: first.shown(),
                         second: file.shown(),

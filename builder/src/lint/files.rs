@@ -196,10 +196,7 @@ fn missing_companions(
 ) -> Vec<Finding> {
     let Companions { source, reason, role, .. } = rule;
     let mut findings = Vec::new();
-    let is_beside = |other: &&SurveyedFile| {
-        other.platform == file.platform
-            && (other.variant == file.variant || other.variant.is_none() || file.variant.is_none())
-    };
+    let is_beside = |other: &&SurveyedFile| other.platform == file.platform && other.meets(file);
     let has =
         |name: &str| files.iter().filter(is_beside).any(|other| other.name.name().eq_ignore_ascii_case(name));
     for needed in rule.needs.iter().filter(|needed| !has(needed.name())) {

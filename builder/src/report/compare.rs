@@ -1,13 +1,13 @@
 //! The report of two bundles.
 
+use qfe_patcher::json::Json;
 use qfe_patcher::platform::Platform;
 
 use super::chart::{Kind, Part, legend, row};
 use super::html::{Html, element, text_in};
-use super::inspect::baseline_names;
 use super::{bytes, code, facts, figure, number, page, paragraph, part, row_head, section, small, table, td};
 use crate::compare::{BaselineChange, Change, Comparison, Fate, FileChange, Side, shown};
-use crate::inspect::{FilePart, list, version};
+use crate::inspect::{FilePart, baseline_names, list, version};
 
 /// Makes the report of a comparison.
 pub fn compare_page(comparison: &Comparison) -> String {
@@ -138,7 +138,7 @@ fn file_row(file: &FileChange) -> Html {
     let (size_a, size_b) = of(|file| number(file.size));
     let others = values.iter().filter(|change| !["version", "size"].contains(&change.key.as_str()));
     let other = |Change { key, a, b }: &Change| {
-        let of = |side: &qfe_patcher::json::Json| code(&shown(side));
+        let of = |side: &Json| code(&shown(side));
         element(
             "div",
             &[],
@@ -165,7 +165,7 @@ fn file_row(file: &FileChange) -> Html {
 
 fn baselines(comparison: &Comparison) -> Vec<Html> {
     let parts = [&comparison.a, &comparison.b].into_iter().flat_map(|side| &side.inspection.platforms);
-    let names = baseline_names(parts);
+    let names = baseline_names(parts.flat_map(|part| &part.files));
     if names.is_empty() {
         return vec![paragraph("quiet", "Neither bundle knows an old state.")];
     }

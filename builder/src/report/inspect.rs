@@ -14,7 +14,8 @@ use super::{
     table, td,
 };
 use crate::inspect::{
-    BaselinePart, Coverage, FilePart, Inspection, PlatformPart, list, moment, service, version,
+    BaselinePart, Coverage, FilePart, Inspection, PlatformPart, baseline_names, list, moment, service,
+    version,
 };
 
 /// Makes the report of a bundle whose files were measured.
@@ -259,19 +260,8 @@ fn shares(title: &str, whole: u64, generic: Option<u64>, delta: u64) -> Html {
     element("div", &[("class", "group")], rows.into_iter().flatten())
 }
 
-/// Names of the baselines, as they come first.
-pub(super) fn baseline_names<'a>(parts: impl IntoIterator<Item = &'a PlatformPart>) -> Vec<&'a str> {
-    let mut names: Vec<&str> = Vec::new();
-    for old in parts.into_iter().flat_map(|part| &part.files).flat_map(|file| &file.baselines) {
-        if !names.contains(&old.name.as_str()) {
-            names.push(&old.name);
-        }
-    }
-    names
-}
-
 fn coverage(inspection: &Inspection) -> Vec<Html> {
-    let names = baseline_names(&inspection.platforms);
+    let names = baseline_names(inspection.platforms.iter().flat_map(|part| &part.files));
     if names.is_empty() {
         let text = "The bundle knows no old state: where a server has a file, the update is refused.";
         return vec![paragraph("quiet", text)];
