@@ -13,7 +13,8 @@ use qfe_patcher::name::Variant;
 use qfe_patcher::platform::Platform;
 use qfe_patcher::version::FileVersion;
 
-use crate::inspect::{FilePart, Inspection, PlatformPart, baseline_names, inspect, list, version};
+use crate::inspect::{FilePart, Inspection, PlatformPart, baseline_names, inspect};
+use crate::shown::{list, version};
 
 /// A bundle as it is compared.
 #[derive(Clone, Debug)]

@@ -17,6 +17,8 @@ use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
 
+use crate::shown::{self, list, version};
+
 pub mod measure;
 
 /// What a bundle says that it holds. Its JSON form has these keys.
@@ -296,15 +298,6 @@ pub(crate) fn baseline_names<'a>(files: impl IntoIterator<Item = &'a FilePart>) 
     names
 }
 
-pub(crate) fn list(items: impl IntoIterator<Item = impl fmt::Display>, none: &str) -> String {
-    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    if items.is_empty() { none.to_owned() } else { items.join(", ") }
-}
-
-pub(crate) fn version(version: Option<FileVersion>) -> String {
-    version.map_or_else(|| "no version".to_owned(), |version| version.to_string())
-}
-
 impl fmt::Display for Inspection {
     /// Writes a page for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -334,8 +327,7 @@ impl fmt::Display for Inspection {
             )?;
         }
         for VariantEntry { variant, title, languages } in &self.variants {
-            let languages = list(languages.iter().map(|language| format!("{language:#06x}")), "none");
-            writeln!(f, "variant:     {variant} ({title}), languages {languages}")?;
+            writeln!(f, "variant:     {variant} ({title}), languages {}", shown::languages(languages))?;
         }
         for part in &self.platforms {
             self.fmt_platform(f, part)?;

@@ -32,6 +32,7 @@ pub mod progress;
 pub mod recipe;
 pub mod report;
 pub mod ring;
+mod shown;
 pub mod sign;
 pub mod sources;
 mod written;

@@ -4,10 +4,6 @@
 //! light and dark, on narrow screens and in print. What they show may come from a bundle of which nothing is believed: every
 //! text goes through [`html::Html::text`].
 
-use std::time::{Duration, SystemTime};
-
-use qfe_patcher::timestamp::utc;
-
 pub mod chart;
 mod compare;
 pub mod html;
@@ -16,6 +12,7 @@ mod inspect;
 pub use compare::compare_page;
 pub use inspect::inspect_page;
 
+use crate::shown::link_time;
 use html::{Html, element, text_in};
 
 /// How every report looks.
@@ -127,8 +124,7 @@ fn share(value: u64, of: u64) -> String {
 
 /// Writes a linker's time stamp as a day.
 fn day(stamp: u32) -> String {
-    let time = utc(SystemTime::UNIX_EPOCH + Duration::from_secs(stamp.into()));
-    time.split('T').next().unwrap_or_default().to_owned()
+    link_time(stamp).split('T').next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -151,8 +147,7 @@ mod tests {
 
     #[test]
     fn the_style_sheet_is_no_markup_and_names_nothing_outside() {
-        assert!(!STYLE.contains(['<', '&', '@']) || !STYLE.contains("@import"));
-        assert!(!STYLE.contains(['<', '&']));
+        assert!(!STYLE.contains(['<', '&']) && !STYLE.contains("@import"));
         for (at, _) in STYLE.match_indices("url(") {
             assert!(STYLE[at..].starts_with("url(#p-"));
         }

@@ -19,6 +19,7 @@ use super::finding::{FileKey, Finding, Findings};
 use super::warning::Warning;
 use crate::profile::Profile;
 use crate::recipe::{Baseline, FileRule, MAX_STEP, MAX_TITLE, PerPlatform, Recipe, Trees, VariantRule};
+use crate::shown::{self, list};
 use crate::sources::Tree;
 
 /// Everything a bundle is made of.
@@ -198,7 +199,7 @@ impl<'a> Surveyor<'a> {
                 refuse("name of a [[variant]]", format!("{} twice", variant.name), "each name once");
             }
             if let Some(language) = variant.languages.iter().find(|language| !languages.insert(**language)) {
-                let found = format!("{language:#06x} twice");
+                let found = format!("{} twice", shown::language(*language));
                 refuse("languages of the [[variant]]s", found, "each language once");
             }
             let title = variant.title.as_deref().unwrap_or("-");
@@ -303,13 +304,11 @@ impl<'a> Surveyor<'a> {
     fn check_roles(&mut self, name: &TargetPath, roles: Option<&[Role]>) {
         let Some(roles) = roles else { return };
         for found in roles.iter().filter(|role| !self.profile.role_names().any(|known| known == *role)) {
-            let known = self.profile.role_names().map(Role::as_str).collect::<Vec<_>>().join(", ");
+            let known = list(self.profile.role_names(), "none");
             self.findings.push(Finding::UnknownRole { name: name.clone(), found: found.clone(), known });
         }
         if roles.is_empty() || roles.iter().collect::<BTreeSet<_>>().len() != roles.len() {
-            let found = roles.iter().map(Role::as_str).collect::<Vec<_>>().join(", ");
-            let found = if found.is_empty() { "no role".to_owned() } else { found };
-            self.findings.push(Finding::Roles { name: name.clone(), found });
+            self.findings.push(Finding::Roles { name: name.clone(), found: list(roles, "no role") });
         }
     }
 
@@ -351,7 +350,7 @@ impl<'a> Surveyor<'a> {
                 // What could not be opened is a finding already.
                 let opened = parts.iter().filter(|part| part.trees.contains_key(&platform));
                 let Some(part) = opened.min_by_key(|part| part.variant) else { return };
-                let tree = shown(part.payload.on(platform).into_iter().flatten());
+                let tree = places(part.payload.on(platform).into_iter().flatten());
                 let holds = |twin: &Platform| parts.iter().any(|part| part.holds(*twin, &name));
                 self.findings.push(match Platform::ALL.into_iter().find(holds) {
                     Some(twin) => Finding::MissingTwin { name, platform, tree, twin },
@@ -521,7 +520,7 @@ impl<'a> Surveyor<'a> {
                             .map_or(0, |tree| usize::from(self.read_baseline(&baseline.name, tree, file)));
                     }
                     if known == 0 {
-                        let (baseline, tree) = (baseline.name.clone(), shown(paths));
+                        let (baseline, tree) = (baseline.name.clone(), places(paths));
                         self.warnings.push(Warning::ForeignBaseline { baseline, platform, tree });
                     }
                 }
@@ -570,6 +569,6 @@ fn is_line(text: &str, most: usize) -> bool {
 }
 
 /// Shows the places of files in messages.
-fn shown<'a>(trees: impl IntoIterator<Item = &'a PathBuf>) -> String {
+fn places<'a>(trees: impl IntoIterator<Item = &'a PathBuf>) -> String {
     trees.into_iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ")
 }

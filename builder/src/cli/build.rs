@@ -34,6 +34,7 @@ use crate::delta::Choice;
 use crate::output::Partial;
 use crate::progress::{Progress, fitting};
 use crate::ring;
+use crate::shown::list;
 use crate::sign::{self, SigningKey};
 use crate::sources::SourceError;
 
@@ -298,7 +299,7 @@ impl BuildArgs {
                 manifest.deltas.len(),
                 cached.len(),
                 bytes.len(),
-                signers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                list(signers, "nobody"),
             ));
         }
         let value = object!({

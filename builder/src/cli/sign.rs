@@ -19,6 +19,7 @@ use super::{Answer, MAX_BUNDLE, detached, keyring, keys, output_failure, read_fi
 use crate::container::{self, Contents, WriteError};
 use crate::output::Partial;
 use crate::ring;
+use crate::shown::list;
 use crate::sign::{SigningKey, key_ring};
 
 /// Adds a signature to a bundle and changes nothing else
@@ -101,17 +102,14 @@ impl SignArgs {
         let partial = Partial::write(&self.bundle, &finished).map_err(output_failure)?;
         prove(&partial, &key, &signed, usize::from(signs))?;
         partial.publish().map_err(output_failure)?;
-        let notes = format!("{shown}: {} is now signed by {}\n", title(&manifest), list(signers.keys()));
+        let notes =
+            format!("{shown}: {} is now signed by {}\n", title(&manifest), list(signers.keys(), "nobody"));
         Ok(answer("signed", &signers, notes))
     }
 }
 
 fn title(manifest: &Manifest) -> String {
     format!("{} revision {} ({})", manifest.id, manifest.revision, manifest.title)
-}
-
-fn list<'a>(ids: impl Iterator<Item = &'a KeyId>) -> String {
-    ids.map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the names of the signatures by the key that each claims.

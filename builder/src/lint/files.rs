@@ -12,6 +12,7 @@ use crate::build::survey::{OldFile, SurveyedFile};
 use crate::profile::Profile;
 use crate::profile::review::Companions;
 use crate::recipe::{Baseline, Recipe};
+use crate::shown::list;
 
 pub(super) fn check(recipe: &Recipe, profile: &Profile, files: &[SurveyedFile]) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -71,7 +72,7 @@ fn build_line(recipe: &Recipe, profile: &Profile, file: &SurveyedFile) -> Option
     let is_foreign = !recipe.builds.is_empty() && !recipe.builds.contains(&build);
     (is_known && is_foreign).then(|| {
         about(Code::BuildLine, file)
-            .values(format!("build {build}"), format!("build {}", list(recipe.builds.iter())))
+            .values(format!("build {build}"), format!("build {}", list(&recipe.builds, "any")))
             .remedy("put the file of the right build line into the payload, or correct builds")
     })
 }
@@ -83,7 +84,7 @@ fn never_installed(file: &SurveyedFile) -> Option<Finding> {
         Verb::ReplaceFile => false,
     });
     (!file.install.is_empty() && !is_added && file.baselines.is_empty()).then(|| {
-        let roles = list(file.install.iter().map(|entry| entry.role.as_str()));
+        let roles = list(file.install.iter().map(|entry| &entry.role), "no role");
         about(Code::NeverInstalled, file)
             .values(
                 format!("replaced only where it is present, in {roles}"),
@@ -172,7 +173,7 @@ fn gaps(file: &SurveyedFile, at: usize, known: &[(&str, Vec<Option<Digest>>)]) -
             .remedy("add the old file to a baseline: where a server has one that is not known, the update is refused");
         return if known.is_empty() { Vec::new() } else { vec![finding] };
     }
-    let having = list(with.iter().map(|(name, _)| format!("{name:?}")));
+    let having = list(with.iter().map(|(name, _)| format!("{name:?}")), "none");
     let finding = |(name, _): &&(&str, Vec<Option<Digest>>)| {
         about(Code::BaselineGap, file)
             .values(format!("baseline {name:?} lacks it"), format!("the file there, as in {having}"))
@@ -215,18 +216,11 @@ fn missing_companions(
         findings.push(
             about(Code::CompanionFolder, file)
                 .values(
-                    format!(
-                        "{role}: {}",
-                        if places.is_empty() { "nowhere".to_owned() } else { list(places.iter()) }
-                    ),
+                    format!("{role}: {}", list(&places, "nowhere")),
                     format!("also in or below {missing}: {reason} [{source}]"),
                 )
                 .remedy(format!("list both folders: to = [\"{}\", ...]", rule.folders.join("\", \""))),
         );
     }
     findings
-}
-
-fn list(items: impl Iterator<Item = impl ToString>) -> String {
-    items.map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -1,11 +1,9 @@
 //! Findings about PE images: when they were linked, how they were made, and in which language.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
 
 use qfe_patcher::image::Image;
 use qfe_patcher::name::Variant;
-use qfe_patcher::timestamp::utc;
 
 use super::Finding;
 use super::code::Code;
@@ -14,6 +12,7 @@ use super::portable::{Portable, Section, entropy};
 use crate::build::survey::{OldFile, SurveyedFile};
 use crate::profile::Profile;
 use crate::recipe::Recipe;
+use crate::shown::{self, link_time};
 
 const DAY: u32 = 24 * 60 * 60;
 /// Files of a rollup can be years apart, so only what is far from every other file is odd.
@@ -72,10 +71,6 @@ pub(super) fn check(recipe: &Recipe, profile: &Profile, files: &[SurveyedFile]) 
     findings
 }
 
-fn shown(stamp: u32) -> String {
-    utc(SystemTime::UNIX_EPOCH + Duration::from_secs(stamp.into()))
-}
-
 fn dates(file: &SurveyedFile, files: &[SurveyedFile]) -> Option<Finding> {
     let stamp = file.time_stamp?;
     if stamp == 0 {
@@ -88,7 +83,7 @@ fn dates(file: &SurveyedFile, files: &[SurveyedFile]) -> Option<Finding> {
     let newest = others.filter_map(|other| other.time_stamp).max()?;
     (stamp > newest.saturating_add(FUTURE)).then(|| {
         about(Code::FutureDate, file)
-            .values(shown(stamp), format!("no more than 5 years after the others, the newest of {}", shown(newest)))
+            .values(link_time(stamp), format!("no more than 5 years after the others, the newest of {}", link_time(newest)))
             .remedy("look at the clock of the machine that linked it; a reproducible build may state a digest here")
     })
 }
@@ -99,7 +94,13 @@ fn twin_dates(one: &SurveyedFile, other: &SurveyedFile) -> Option<Finding> {
         Finding::new(Code::TwinDates)
             .of(&one.name)
             .values(
-                format!("{} on {}, {} on {}", shown(stamp), one.platform, shown(twin), other.platform),
+                format!(
+                    "{} on {}, {} on {}",
+                    link_time(stamp),
+                    one.platform,
+                    link_time(twin),
+                    other.platform
+                ),
                 "at most 31 days apart",
             )
             .remedy("make sure that both are built from the same source")
@@ -195,7 +196,7 @@ fn unknown_language(
         || recipe.variants.iter().any(|variant| variant.languages.contains(&language));
     (!is_known).then(|| {
         about(Code::UnknownLanguage, file)
-            .values(number(language), format!("one of {}", numbers(known)))
+            .values(shown::language(language), format!("one of {}", shown::languages(known)))
             .remedy("put the right file into the payload, or add the language to [review] of the product's profile")
     })
 }
@@ -205,28 +206,24 @@ fn variant_language(recipe: &Recipe, file: &SurveyedFile, language: u16) -> Opti
     let variant = recipe.variants.iter().find(|variant| Some(&variant.name) == file.variant.as_ref())?;
     (!variant.languages.is_empty() && !variant.languages.contains(&language)).then(|| {
         about(Code::VariantLanguage, file)
-            .values(number(language), format!("one of {}, the variant's", numbers(&variant.languages)))
+            .values(
+                shown::language(language),
+                format!("one of {}, the variant's", shown::languages(&variant.languages)),
+            )
             .remedy("put the file of that language into the variant, or correct its languages")
     })
 }
 
 fn mixed(variant: Option<&Variant>, languages: &BTreeMap<u16, Vec<String>>) -> Option<Finding> {
-    let found =
-        languages.iter().map(|(language, files)| format!("{}: {}", number(*language), files.join(", ")));
+    let found = languages
+        .iter()
+        .map(|(language, files)| format!("{}: {}", shown::language(*language), files.join(", ")));
     (languages.len() > 1).then(|| {
         let finding = Finding { variant: variant.cloned(), ..Finding::new(Code::MixedLanguages) };
         finding
             .values(found.collect::<Vec<_>>().join("; "), "one language in all of them")
             .remedy("put the files of one language into the payload")
     })
-}
-
-fn number(language: u16) -> String {
-    format!("{language:#06x}")
-}
-
-fn numbers(languages: &[u16]) -> String {
-    languages.iter().map(|language| number(*language)).collect::<Vec<_>>().join(", ")
 }
 
 /// What a known old state has that the new file should have too.
@@ -247,14 +244,14 @@ fn against_old(file: &SurveyedFile, image: Option<&Portable>, old: &OldFile) -> 
     {
         findings.push(
             about(Code::OtherLanguage, file)
-                .values(number(found), format!("{}, that of {baseline}", number(wanted)))
+                .values(shown::language(found), format!("{}, that of {baseline}", shown::language(wanted)))
                 .remedy("put the file of that language into the payload"),
         );
     }
     if stamp > 0 && stamp < before.time_stamp {
         findings.push(
             about(Code::OlderThanBaseline, file)
-                .values(shown(stamp), format!("not before {}, that of {baseline}", shown(before.time_stamp)))
+                .values(link_time(stamp), format!("not before {}, that of {baseline}", link_time(before.time_stamp)))
                 .remedy("exchange payload and baseline, if they are exchanged; a reproducible build may state a digest here"),
         );
     }

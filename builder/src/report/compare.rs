@@ -7,7 +7,8 @@ use super::chart::{Kind, Part, legend, row};
 use super::html::{Html, element, text_in};
 use super::{bytes, code, facts, figure, number, page, paragraph, part, row_head, section, small, table, td};
 use crate::compare::{BaselineChange, Change, Comparison, Fate, FileChange, Side, shown};
-use crate::inspect::{FilePart, baseline_names, list, version};
+use crate::inspect::{FilePart, baseline_names};
+use crate::shown::{list, version};
 
 /// Makes the report of a comparison.
 pub fn compare_page(comparison: &Comparison) -> String {

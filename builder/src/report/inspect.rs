@@ -14,9 +14,9 @@ use super::{
     table, td,
 };
 use crate::inspect::{
-    BaselinePart, Coverage, FilePart, Inspection, PlatformPart, baseline_names, list, moment, service,
-    version,
+    BaselinePart, Coverage, FilePart, Inspection, PlatformPart, baseline_names, moment, service,
 };
+use crate::shown::{self, list, version};
 
 /// Makes the report of a bundle whose files were measured.
 pub fn inspect_page(inspection: &Inspection) -> String {
@@ -305,7 +305,7 @@ fn covered(file: &FilePart, old: Option<&BaselinePart>) -> Html {
 /// The forms of the files; nothing where there is but one.
 fn variants(inspection: &Inspection) -> Html {
     let line = |entry: &VariantEntry| {
-        let languages = list(entry.languages.iter().map(|language| format!("{language:#06x}")), "none");
+        let languages = shown::languages(&entry.languages);
         Html::join([
             text_in("strong", &[], &entry.variant),
             Html::text(format!(": {}, for files of the languages {languages}", entry.title)),
