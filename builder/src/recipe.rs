@@ -163,6 +163,11 @@ impl<T> Default for PerPlatform<T> {
 }
 
 impl<T> PerPlatform<T> {
+    /// Makes another value of each.
+    fn map<U>(self, of: impl Fn(T) -> U) -> PerPlatform<U> {
+        PerPlatform { i386: self.i386.map(&of), alpha: self.alpha.map(&of) }
+    }
+
     /// Tells whether there is a value for any platform.
     pub fn is_some(&self) -> bool {
         self.i386.is_some() || self.alpha.is_some()
@@ -179,25 +184,28 @@ impl<T> PerPlatform<T> {
 
 /// A known old state of the files.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "WrittenBaseline")]
 pub struct Baseline {
     /// Its name, for people.
     pub name: String,
-    /// Where its Intel files are, relative to the recipe.
-    #[serde(default, deserialize_with = "one_or_more")]
-    pub i386: Option<Trees>,
-    /// Where its Alpha files are, relative to the recipe.
-    #[serde(default, deserialize_with = "one_or_more")]
-    pub alpha: Option<Trees>,
+    /// Where its files are, relative to the recipe.
+    pub trees: PerPlatform<Trees>,
 }
 
-impl Baseline {
-    /// Returns where its files of a platform are.
-    pub fn on(&self, platform: Platform) -> Option<&Trees> {
-        match platform {
-            Platform::I386 => self.i386.as_ref(),
-            Platform::Alpha => self.alpha.as_ref(),
-        }
+/// A baseline as it is written: the platforms stand beside the name.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenBaseline {
+    name: String,
+    #[serde(default, deserialize_with = "one_or_more")]
+    i386: Option<Trees>,
+    #[serde(default, deserialize_with = "one_or_more")]
+    alpha: Option<Trees>,
+}
+
+impl From<WrittenBaseline> for Baseline {
+    fn from(WrittenBaseline { name, i386, alpha }: WrittenBaseline) -> Self {
+        Self { name, trees: PerPlatform { i386, alpha } }
     }
 }
 
@@ -371,7 +379,7 @@ mod tests {
         assert_eq!((ccm.when, ccm.register), (Some(When::Always), true));
         assert_eq!(other.version.as_ref().unwrap().on(Platform::Alpha), None);
         assert!(!other.is_for(Platform::Alpha));
-        assert_eq!(recipe.baselines[0].on(Platform::Alpha), None);
+        assert_eq!(recipe.baselines[0].trees.on(Platform::Alpha), None);
         assert_eq!(recipe.article.symptoms.as_deref(), Some("It fails."));
     }
 

@@ -500,7 +500,7 @@ impl<'a> Surveyor<'a> {
         for part in parts {
             for baseline in part.baselines {
                 for platform in Platform::ALL {
-                    let Some(paths) = baseline.on(platform) else { continue };
+                    let Some(paths) = baseline.trees.on(platform) else { continue };
                     if part.payload.on(platform).is_none() {
                         let (baseline, payload) = (baseline.name.clone(), part.key());
                         self.findings.push(Finding::BaselineWithoutPayload { baseline, platform, payload });

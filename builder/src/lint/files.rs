@@ -126,7 +126,7 @@ fn replaces(file: &SurveyedFile, old: &OldFile) -> bool {
 fn baselines(baselines: &[Baseline], platform: Platform, files: &[&SurveyedFile]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut known: Vec<(&str, Vec<Option<Digest>>)> = Vec::new();
-    for baseline in baselines.iter().filter(|baseline| baseline.on(platform).is_some()) {
+    for baseline in baselines.iter().filter(|baseline| baseline.trees.on(platform).is_some()) {
         let name = baseline.name.as_str();
         let olds: Vec<Option<&OldFile>> =
             files.iter().map(|file| file.baselines.iter().find(|old| old.name == name)).collect();

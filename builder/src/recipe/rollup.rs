@@ -271,18 +271,19 @@ impl Part {
         folder: &Path,
         id: Option<&UpdateId>,
     ) {
-        let within = |trees: Trees| -> Trees { trees.iter().map(|tree| plain(&folder.join(tree))).collect() };
-        let (i386, alpha) = (payload.i386.map(within), payload.alpha.map(within));
-        for baseline in baselines {
-            let name = id.map_or_else(|| baseline.name.clone(), |id| format!("{} of {id}", baseline.name));
-            let (i386, alpha) = (baseline.i386.map(within), baseline.alpha.map(within));
-            self.baselines.push(Baseline { name, i386, alpha });
+        let within = |trees: PerPlatform<Trees>| {
+            trees.map(|trees| trees.iter().map(|tree| plain(&folder.join(tree))).collect::<Trees>())
+        };
+        let payload = within(payload);
+        for Baseline { name, trees } in baselines {
+            let name = id.map_or_else(|| name.clone(), |id| format!("{name} of {id}"));
+            self.baselines.push(Baseline { name, trees: within(trees) });
         }
-        if let Some(id) = id.filter(|_| i386.is_some() || alpha.is_some()) {
-            let (i386, alpha) = (i386.clone(), alpha.clone());
-            self.baselines.push(Baseline { name: id.to_string(), i386, alpha });
+        if let Some(id) = id.filter(|_| payload.is_some()) {
+            self.baselines.push(Baseline { name: id.to_string(), trees: payload.clone() });
         }
-        for (trees, new) in [(&mut self.payload.i386, i386), (&mut self.payload.alpha, alpha)] {
+        let own = &mut self.payload;
+        for (trees, new) in [(&mut own.i386, payload.i386), (&mut own.alpha, payload.alpha)] {
             if let Some(new) = new {
                 trees.get_or_insert_default().extend(new);
             }
