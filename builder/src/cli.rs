@@ -224,10 +224,22 @@ fn read_text(path: &Path, limit: u64) -> Result<String, Failure> {
     })
 }
 
+/// Writes a file, in the place of a former one.
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    Partial::write(path, bytes).and_then(Partial::publish).map_err(output_failure)
+}
+
+/// Makes a folder, with those above it.
+fn make_folder(path: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(path).map_err(|source| {
+        let code = Trouble::of(&source).into();
+        Failure::new(code, MakeError { path: path.display().to_string(), source })
+    })
+}
+
 /// Writes a report, and returns what people should know of it.
 fn write_page(path: &Path, page: &str) -> Result<String, Failure> {
-    let partial = Partial::write(path, page.as_bytes()).map_err(output_failure)?;
-    partial.publish().map_err(output_failure)?;
+    write_file(path, page.as_bytes())?;
     Ok(format!("{}: report of {} bytes\n", path.display(), page.len()))
 }
 

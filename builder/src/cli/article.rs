@@ -13,11 +13,10 @@ use qfe_patcher::json::object;
 use qfe_patcher::target_path::TargetPath;
 
 use super::build::build_failure;
-use super::{Answer, MAX_BUNDLE, output_failure, read_file, recipe, refuse};
+use super::{Answer, MAX_BUNDLE, read_file, recipe, refuse, write_file};
 use crate::article::MAX_ARTICLE;
 use crate::article::page::{PAGE_NAME, Page};
 use crate::build;
-use crate::output::Partial;
 use crate::recipe::Prose;
 
 /// Writes the article of a bundle or recipe
@@ -92,8 +91,7 @@ impl ArticleArgs {
                 object!({ "outcome": "written", "id": id, "format": name, "article": article, "size": size });
             return Ok(Answer { value, result: article, notes: String::new() });
         };
-        let partial = Partial::write(output, article.as_bytes()).map_err(output_failure)?;
-        partial.publish().map_err(output_failure)?;
+        write_file(output, article.as_bytes())?;
         let output = output.display().to_string();
         let notes = format!("{output}: the article of {id}, {size} bytes\n");
         let value =
@@ -103,9 +101,8 @@ impl ArticleArgs {
 
     fn of_recipe(&self) -> Result<(Manifest, Prose, Option<String>), Failure> {
         let (recipe, profile) = recipe::read(&self.source)?;
-        let base = self.source.parent().unwrap_or(Path::new(""));
-        let manifest =
-            build::manifest(&recipe, &profile, base).map_err(|error| build_failure(error, &self.source))?;
+        let manifest = build::manifest(&recipe, &profile, recipe::folder(&self.source))
+            .map_err(|error| build_failure(error, &self.source))?;
         Ok((manifest, recipe.article, None))
     }
 }

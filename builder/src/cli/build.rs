@@ -1,7 +1,6 @@
 //! `qfe-builder build`.
 
-use std::collections::BTreeSet;
-use std::io::{self, BufReader, Cursor};
+use std::io::{self, BufReader};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -9,22 +8,16 @@ use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 
-use qfe_patcher::bundle::container::program::Program;
-use qfe_patcher::bundle::container::{Container, ContainerKind};
-use qfe_patcher::bundle::keyring::{Chain, KeyRing, RING_FOLDER};
-use qfe_patcher::bundle::manifest::{MANIFEST_NAME, MAX_MEMBER};
-use qfe_patcher::bundle::{Bundle, BundleError, SIGNATURE_FOLDER};
+use qfe_patcher::bundle::Bundle;
+use qfe_patcher::bundle::container::ContainerKind;
+use qfe_patcher::bundle::keyring::{Chain, KeyRing};
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::delta::Codec;
 use qfe_patcher::digest::Digest;
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::object;
-use qfe_patcher::target_path::TargetPath;
 
-use super::{
-    Answer, MAX_BUNDLE, cache, keyring, keys, output_failure, read_file, recipe, refuse, sign_failure,
-};
-use crate::article::page::PAGE_NAME;
+use super::{Answer, cache, keyring, keys, output_failure, read_file, recipe, refuse, sign_failure};
 use crate::build::finding::{Finding, Findings};
 use crate::build::prove::{ProofError, prove};
 use crate::build::{BuildError, Built, Options, Shape, build};
@@ -33,10 +26,11 @@ use crate::container::exe::{self, PrefixError};
 use crate::delta::Choice;
 use crate::output::Partial;
 use crate::progress::{Progress, fitting};
-use crate::ring;
 use crate::shown::list;
 use crate::sign::{self, SigningKey};
 use crate::sources::SourceError;
+
+mod check;
 
 /// Builds a bundle from a recipe, signs it and proves it; or holds one against the recipe
 ///
@@ -177,10 +171,11 @@ impl BuildArgs {
         let shape = if self.lean { Shape::Lean } else { Shape::Complete };
         let jobs = self.jobs.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let (recipe, profile) = recipe::read(&self.recipe)?;
-        let base = self.recipe.parent().unwrap_or(Path::new(""));
-        let signing = match self.key.is_empty() {
-            true => Vec::new(),
-            false => keys::signing_keys(&self.key, &self.password_file)?,
+        let base = recipe::folder(&self.recipe);
+        let signing = if self.key.is_empty() {
+            Vec::new()
+        } else {
+            keys::signing_keys(&self.key, &self.password_file)?
         };
         let (rings, chain) = rings(self.keys.as_deref(), &signing)?;
         let prefix = match (kind, rings.last()) {
@@ -211,7 +206,7 @@ impl BuildArgs {
         progress.end();
         let built = written?;
         match (&self.check, &self.output) {
-            (Some(bundle), _) => self.compare(bundle, built),
+            (Some(bundle), _) => self.check(bundle, built),
             (None, Some(output)) => Ok(self.answer(output, &built, &options)),
             (None, None) => Err(refuse("--output is missing")),
         }
@@ -241,42 +236,6 @@ impl BuildArgs {
         let bytes = read_file(&path, MAX_STUB).map_err(|failure| failure.hint(hint))?;
         exe::require_patcher(&path.display().to_string(), &bytes).map_err(prefix_failure)?;
         Ok(bytes)
-    }
-
-    /// Holds a bundle against what was built, and what stands before the zip of an exe against stub and key ring.
-    fn compare(&self, path: &Path, built: Built) -> Result<Answer, Failure> {
-        let bundle = path.display().to_string();
-        let theirs = read_file(path, MAX_BUNDLE)?;
-        if !theirs.starts_with(b"MZ") {
-            if let Some(option) =
-                self.keys.as_ref().map(|_| "--keys").or(self.stub.as_ref().map(|_| "--stub"))
-            {
-                return Err(refuse(format!("{option} is given, and {bundle} is no self-extracting bundle"))
-                    .hint(format!("drop {option}: with --check it is for what such a bundle carries")));
-            }
-            return compare(bundle, theirs, built, "");
-        }
-        let program = Program::read(&mut Cursor::new(&theirs)).map_err(BundleError::from)?;
-        let shown = |bytes: &[u8]| format!("{} bytes with digest {}", bytes.len(), Digest::of(bytes));
-        let stub = self.stub()?;
-        let found = usize::try_from(program.size).ok().and_then(|size| theirs.get(..size)).unwrap_or(&theirs);
-        let mut parts = vec![("the program", shown(found), shown(&stub))];
-        let mut more = ", and the program; the key ring in it was not looked at (--keys does)";
-        if let Some(keys) = &self.keys {
-            let (ring, _) = keyring::followed(keys)?;
-            let text = ring::text(&ring).map_err(|error| prefix_failure(error.into()))?;
-            let found = program.ring.as_ref().map_or_else(|| "absent".to_owned(), |text| shown(text));
-            parts.push(("the key ring in the program", found, shown(text.as_bytes())));
-            more = ", the program and the key ring in it";
-        }
-        for (name, found, wanted) in parts {
-            if found != wanted {
-                let error = Differs { bundle, name: name.to_owned(), found, wanted };
-                return Err(Failure::new(ExitCode::Untrusted, error)
-                    .hint("do not sign it; if it was built with another --stub or --keys, use the same"));
-            }
-        }
-        compare(bundle, theirs, built, more)
     }
 
     fn answer(&self, output: &Path, built: &Built, options: &Options) -> Answer {
@@ -337,57 +296,6 @@ fn rings(keys: Option<&Path>, signing: &[SigningKey]) -> Result<(Vec<KeyRing>, C
         chain = beside;
     }
     Ok((rings, chain))
-}
-
-/// A bundle that the recipe does not build.
-#[derive(Debug, thiserror::Error)]
-#[error("{bundle}: {name} is {found}, wanted is {wanted}")]
-struct Differs {
-    bundle: String,
-    name: String,
-    found: String,
-    wanted: String,
-}
-
-/// Holds every member of a bundle, but signatures and key rings, against what was built; nothing of it is believed.
-fn compare(bundle: String, theirs: Vec<u8>, built: Built, more: &str) -> Result<Answer, Failure> {
-    let mut theirs = Bundle::open(Cursor::new(theirs))?.into_container();
-    let mut ours = Bundle::open(Cursor::new(built.bytes))?.into_container();
-    let is_built = |name: &&TargetPath| {
-        !name.as_str().starts_with(SIGNATURE_FOLDER) && !name.as_str().starts_with(RING_FOLDER)
-    };
-    let names: BTreeSet<TargetPath> =
-        theirs.members().chain(ours.members()).filter(is_built).cloned().collect();
-    // Manifest and article tell of every other member, so they differ wherever one does: the member tells more.
-    let (telling, members): (Vec<_>, Vec<_>) =
-        names.iter().partition(|name| [MANIFEST_NAME, PAGE_NAME].contains(&name.as_str()));
-    for name in members.into_iter().chain(telling.into_iter().rev()) {
-        let shown = |container: &mut Container| -> Result<String, Failure> {
-            if !container.contains(name) {
-                return Ok("absent".to_owned());
-            }
-            let bytes = container.read(name, MAX_MEMBER).map_err(BundleError::from)?;
-            Ok(format!("{} bytes with digest {}", bytes.len(), Digest::of(&bytes)))
-        };
-        let (found, wanted) = (shown(&mut theirs)?, shown(&mut ours)?);
-        if found != wanted {
-            let error = Differs { bundle, name: format!("member {name}"), found, wanted };
-            return Err(Failure::new(ExitCode::Untrusted, error).hint(
-                "do not sign it; if it was built with --lean or --codec, or by another version of qfe-builder, use the same",
-            ));
-        }
-    }
-    let count = names.len();
-    let notes =
-        format!("{bundle}: what the recipe builds, {count} members{more}; signatures were not looked at\n");
-    let value = object!({
-        "outcome": "same",
-        "id": built.manifest.id,
-        "revision": built.manifest.revision,
-        "bundle": bundle,
-        "members": names.len(),
-    });
-    Ok(Answer { value, result: String::new(), notes })
 }
 
 /// Writes the bundle, proves what was written, and gives it its name.

@@ -9,9 +9,8 @@ use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::object;
 
 use super::build::CodecChoice;
-use super::{Answer, output_failure, read_file, refuse};
+use super::{Answer, read_file, refuse, write_file};
 use crate::delta::{Choice, EncodeError, MAX_ENCODED, Pair, encode_all};
-use crate::output::Partial;
 use crate::progress::Silent;
 
 /// Makes a delta of one file
@@ -58,8 +57,7 @@ impl DeltaArgs {
         let Some(encoded) = encoded.flatten() else {
             return Err(refuse("this choice of codecs makes no delta"));
         };
-        let partial = Partial::write(&self.output, &encoded.bytes).map_err(output_failure)?;
-        partial.publish().map_err(output_failure)?;
+        write_file(&self.output, &encoded.bytes)?;
         let output = self.output.display().to_string();
         Ok(Answer {
             notes: format!(

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::json::object;
 
-use super::{Answer, MAX_BUNDLE, output_failure, read_file, refuse, sign_failure};
-use crate::output::Partial;
+use super::{Answer, MAX_BUNDLE, read_file, refuse, sign_failure, write_file};
 use crate::sign::SigningKey;
 
 /// Signs any file and writes the signature beside it, in the place of a former one.
@@ -20,7 +19,7 @@ pub(super) fn sign(path: &Path, key: &SigningKey) -> Result<Answer, Failure> {
     let bytes = read_file(path, MAX_BUNDLE)?;
     let text = key.sign_file(&name, &bytes).map_err(sign_failure)?;
     let signature = beside(path);
-    Partial::write(&signature, text.as_bytes()).and_then(Partial::publish).map_err(output_failure)?;
+    write_file(&signature, text.as_bytes())?;
     let signature = signature.display().to_string();
     Ok(Answer {
         value: object!({ "outcome": "signed", "file": file, "signature": signature, "key_id": key.id() }),

@@ -8,9 +8,8 @@ use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::{Json, ToJson, object};
 
-use super::{Answer, MAX_TEXT, output_failure, read_file, read_text, refuse};
+use super::{Answer, make_folder, read_file, recipe, refuse, write_file};
 use crate::article::{Article, MAX_ARTICLE, SourceError};
-use crate::output::Partial;
 use crate::profile::Profile;
 
 /// Makes a recipe from a Knowledge Base article
@@ -93,11 +92,7 @@ pub(super) fn read(path: &Path) -> Result<Article, Failure> {
 impl DraftArgs {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let drafted = self.read()?;
-        let profile = match &self.profile {
-            None => Profile::sms2(),
-            Some(path) => Profile::parse(path, &read_text(path, MAX_TEXT)?),
-        };
-        let profile = profile.map_err(|error| Failure::new(ExitCode::BadCommandLine, error))?;
+        let profile = recipe::profile(self.profile.as_deref())?;
         let (mut result, mut notes, mut values) = (String::new(), String::new(), Vec::new());
         let is_alone = drafted.len() == 1;
         if !is_alone && self.output.is_none() && !self.json {
@@ -188,8 +183,7 @@ impl DraftArgs {
             return Err(refuse(format!("{} is there, and may have been edited", path.display()))
                 .hint("name another file by --output, or overwrite it by --force"));
         }
-        let partial = Partial::write(&path, recipe.as_bytes()).map_err(output_failure)?;
-        partial.publish().map_err(output_failure)?;
+        write_file(&path, recipe.as_bytes())?;
         let open = recipe.lines().filter(|line| line.starts_with("# ? ")).count();
         notes.push_str(&format!("{}: the recipe of {shown}, with {open} open questions\n", path.display()));
         Ok(Some(path))
@@ -214,9 +208,6 @@ fn target(output: &Path, article: &Article, is_alone: bool) -> Result<PathBuf, F
         );
     };
     let folder = output.join(id);
-    std::fs::create_dir_all(&folder).map_err(|source| {
-        let path = folder.display().to_string();
-        Failure::new(qfe_patcher::host::Trouble::of(&source).into(), super::MakeError { path, source })
-    })?;
+    make_folder(&folder)?;
     Ok(folder.join("update.toml"))
 }

@@ -1,6 +1,5 @@
 //! `qfe-builder keyring`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -10,11 +9,9 @@ use qfe_patcher::bundle::keyring::{Chain, Edition, KeyRing, KeyRingError, MAX_RI
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::cli::keys::{chain_in, load_chain, load_first};
 use qfe_patcher::exit::ExitCode;
-use qfe_patcher::host::Trouble;
 use qfe_patcher::json::{Json, object};
 
-use super::{Answer, keys, output_failure, read_text, refuse, ring_failure};
-use crate::output::Partial;
+use super::{Answer, keys, make_folder, read_text, refuse, ring_failure, write_file};
 use crate::ring;
 use crate::sign::SigningKey;
 
@@ -115,15 +112,11 @@ impl SignRingArgs {
             before.map(|link| link.read()).transpose().map_err(|error| ring_failure(error.into()))?;
         require_counting(&keys, &ring, before.as_ref())?;
 
-        fs::create_dir_all(&folder).map_err(|source| {
-            let code = Trouble::of(&source).into();
-            Failure::new(code, format!("{} cannot be made: {source}", folder.display()))
-        })?;
+        make_folder(&folder)?;
         let mut files = Vec::new();
         let mut write = |name: String, text: &str| -> Result<(), Failure> {
             let path = folder.join(name);
-            let partial = Partial::write(&path, text.as_bytes()).map_err(output_failure)?;
-            partial.publish().map_err(output_failure)?;
+            write_file(&path, text.as_bytes())?;
             files.push(path.display().to_string());
             Ok(())
         };

@@ -96,7 +96,7 @@ fn subject<'a>(
     profile: &'a Profile,
     article: Option<&'a [Table]>,
 ) -> Subject<'a> {
-    Subject { recipe, profile, base: path.parent().unwrap_or(Path::new("")), article }
+    Subject { recipe, profile, base: recipe::folder(path), article }
 }
 
 fn allowed(text: &str) -> Result<Code, Failure> {
