@@ -159,31 +159,6 @@ fn codec_full_makes_no_delta() {
 }
 
 #[test]
-fn a_payload_in_a_zip_gives_the_bytes_of_one_in_folders() {
-    let fixture = Fixture::new();
-    fixture.build("folders.zip", &[]);
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for platform in ["i386", "alpha"] {
-        for name in ["CCM.DLL", "Compver.ini"] {
-            archive
-                .start_file(
-                    format!("{}/{name}", platform.to_uppercase()),
-                    zip::write::SimpleFileOptions::DEFAULT,
-                )
-                .unwrap();
-            std::io::Write::write_all(&mut archive, &fixture.get(&format!("update/{platform}/{name}")))
-                .unwrap();
-        }
-    }
-    fixture.put("shipped.zip", &archive.finish().unwrap().into_inner());
-    for platform in ["i386", "alpha"] {
-        fixture.edit(&format!("update/{platform}"), &format!("shipped.zip/{platform}"));
-    }
-    fixture.build("zips.zip", &[]);
-    assert!(fixture.get("folders.zip") == fixture.get("zips.zip"));
-}
-
-#[test]
 fn a_signature_added_later_gives_the_bytes_of_a_bundle_signed_by_both_at_once() {
     let fixture = Fixture::new();
     for output in OUTPUTS {

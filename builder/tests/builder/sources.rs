@@ -283,6 +283,10 @@ fn damage_is_an_error_or_leaves_files_of_the_stated_size() {
     }
 }
 
+fn borrowed(files: &[(String, Vec<u8>)]) -> Vec<(&str, &[u8])> {
+    files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect()
+}
+
 /// Every kind of input gives the bundle that folders give, to the byte.
 #[test]
 fn what_an_update_comes_in_makes_no_difference() {
@@ -303,20 +307,16 @@ fn what_an_update_comes_in_makes_no_difference() {
     };
     let recipe = fixture.get("update.toml");
     for packing in PACKINGS {
-        let archive = |tree: &str| {
-            let files = trees(tree);
-            let files: Vec<(&str, &[u8])> =
-                files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-            cabinet(&[(packing, &files)], 0)
-        };
+        let archive = |tree| cabinet(&[(packing, &borrowed(&trees(tree)))], 0);
         fixture.put("update.cab", &archive("update"));
         fixture.put("baseline.exe", &program(Place::Resource, &archive("baseline")));
+        fixture.put("baseline.zip", &zip(&borrowed(&trees("baseline"))));
         fixture.put("all.zip", &zip(&[("Q1.exe", &program(Place::Behind, &archive("update")))]));
         fixture.put("update.toml", &recipe);
         fixture.edit("update/i386", "update.cab/i386");
         fixture.edit("update/alpha", "all.zip/Q1.exe/alpha");
         fixture.edit("baseline/i386", "baseline.exe/i386");
-        fixture.edit("baseline/alpha", "baseline.exe/Alpha");
+        fixture.edit("baseline/alpha", "baseline.zip/Alpha");
         fixture.build("archives.zip", &[]);
         assert!(fixture.get("archives.zip") == wanted, "{packing:?}");
     }
