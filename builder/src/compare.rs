@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 
-use qfe_patcher::bundle::manifest::Manifest;
 use qfe_patcher::bundle::{Bundle, BundleError};
 use qfe_patcher::json::{Json, ToJson, object, object_to_json};
 use qfe_patcher::name::Variant;
@@ -30,8 +29,9 @@ pub struct Side {
 impl Side {
     /// Reads what a bundle of `size` bytes says about itself.
     pub fn read(name: String, bundle: &Bundle, size: u64) -> Result<Self, BundleError> {
-        let manifest: Manifest = bundle.manifest_unverified()?;
-        Ok(Self { bundle: name, inspection: inspect(bundle, size)?, manifest: manifest.to_json() })
+        let manifest = bundle.manifest_unverified()?;
+        let inspection = inspect(bundle, &manifest, size)?;
+        Ok(Self { bundle: name, inspection, manifest: manifest.to_json() })
     }
 
     /// Returns how it is called in front of people.

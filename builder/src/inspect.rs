@@ -211,9 +211,8 @@ impl FilePart {
     }
 }
 
-/// Reads what a bundle of `size` bytes says about itself.
-pub fn inspect(bundle: &Bundle, size: u64) -> Result<Inspection, BundleError> {
-    let manifest = bundle.manifest_unverified()?;
+/// Tells what a bundle of `size` bytes, which has this manifest, says about itself.
+pub fn inspect(bundle: &Bundle, manifest: &Manifest, size: u64) -> Result<Inspection, BundleError> {
     let signers = bundle.signed().signatures.iter().map(|(name, text)| claimed_signer(name, text));
     let signers = signers.collect::<Result<_, _>>()?;
     Ok(Inspection {
@@ -232,7 +231,7 @@ pub fn inspect(bundle: &Bundle, size: u64) -> Result<Inspection, BundleError> {
         readiness: manifest.readiness.clone(),
         manual: manifest.manual.clone(),
         variants: manifest.variants.clone(),
-        platforms: manifest.platforms().into_iter().map(|platform| part(&manifest, platform)).collect(),
+        platforms: manifest.platforms().into_iter().map(|platform| part(manifest, platform)).collect(),
         signers,
         signatures_checked: false,
     })

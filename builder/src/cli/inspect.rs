@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 
 use clap::Args;
 
+use qfe_patcher::bundle::manifest::Manifest;
 use qfe_patcher::bundle::{Bundle, BundleError};
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
@@ -63,10 +64,11 @@ pub(super) fn open(path: &Path) -> Result<(Bundle, u64), Failure> {
 impl InspectArgs {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let (bundle, size) = open(&self.bundle)?;
-        let mut inspection = inspect(&bundle, size)?;
+        let manifest = bundle.manifest_unverified().map_err(BundleError::from)?;
+        let mut inspection = inspect(&bundle, &manifest, size)?;
         let mut notes = String::new();
         if self.html.is_some() || !self.baseline.is_empty() {
-            self.measure(bundle, &mut inspection)?;
+            self.measure(bundle, &manifest, &mut inspection)?;
         }
         if !self.baseline.is_empty() {
             let (found, all) = measured(&inspection);
@@ -79,15 +81,19 @@ impl InspectArgs {
         Ok(Answer { value, result: inspection.to_string(), notes })
     }
 
-    fn measure(&self, bundle: Bundle, inspection: &mut Inspection) -> Result<(), Failure> {
-        let manifest = bundle.manifest_unverified().map_err(BundleError::from)?;
+    fn measure(
+        &self,
+        bundle: Bundle,
+        manifest: &Manifest,
+        inspection: &mut Inspection,
+    ) -> Result<(), Failure> {
         let trees =
             self.baseline.iter().map(|path| Tree::open(path)).collect::<Result<Vec<_>, SourceError>>();
-        let olds = trees.and_then(|mut trees| olds(&manifest, &mut trees)).map_err(source_failure)?;
+        let olds = trees.and_then(|mut trees| olds(manifest, &mut trees)).map_err(source_failure)?;
         let progress = fitting(self.baseline.is_empty());
         let jobs = available_parallelism().map_or(1, std::num::NonZero::get);
         let mut container = bundle.into_container();
-        let measured = measure(inspection, &manifest, &mut container, &olds, jobs, progress.as_ref());
+        let measured = measure(inspection, manifest, &mut container, &olds, jobs, progress.as_ref());
         progress.end();
         measured.map_err(|error| match error {
             MeasureError::Bundle(error) => error.into(),
