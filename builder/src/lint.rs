@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::Path;
 
 use qfe_patcher::json::{Json, object_to_json};
-use qfe_patcher::name::Variant;
+use qfe_patcher::name::{UpdateId, Variant};
 use qfe_patcher::platform::Platform;
 
 use crate::article::Table;
@@ -69,6 +69,11 @@ impl Finding {
             wanted: String::new(),
             remedy: String::new(),
         }
+    }
+
+    fn in_update(mut self, update: &UpdateId) -> Self {
+        self.update = update.to_string();
+        self
     }
 
     fn on(mut self, platform: Platform) -> Self {

@@ -54,9 +54,7 @@ impl Summary {
     }
 
     fn finding(&self, code: Code, file: &Owned) -> Finding {
-        let mut finding = Finding::new(code).about(&file.key);
-        finding.update = self.id.to_string();
-        finding
+        Finding::new(code).in_update(&self.id).about(&file.key)
     }
 }
 
@@ -65,11 +63,12 @@ pub(super) fn check(updates: &[Summary]) -> Vec<Finding> {
     for (at, one) in updates.iter().enumerate() {
         for other in updates.iter().skip(at + 1) {
             if one.id == other.id {
-                let mut finding = Finding::new(Code::SameUpdate)
-                    .values("two recipes with this id", "one")
-                    .remedy("give one of the two another id, or look at one of them at a time");
-                finding.update = one.id.to_string();
-                findings.push(finding);
+                findings.push(
+                    Finding::new(Code::SameUpdate)
+                        .in_update(&one.id)
+                        .values("two recipes with this id", "one")
+                        .remedy("give one of the two another id, or look at one of them at a time"),
+                );
             } else {
                 findings.extend(pair(one, other));
             }
@@ -158,13 +157,13 @@ fn circle(start: &Summary, updates: &[Summary]) -> Option<Finding> {
             let order = |id: &UpdateId| updates.iter().position(|update| update.id == *id);
             let first = way.iter().map(|update| order(&update.id)).min().flatten();
             let names: Vec<String> = way.iter().map(|update| update.id.to_string()).collect();
-            let mut finding = Finding::new(Code::Circle)
+            let finding = Finding::new(Code::Circle)
+                .in_update(&start.id)
                 .values(
                     format!("{}, {}", names.join(", "), start.id),
                     "updates that can be installed one after the other",
                 )
                 .remedy("take one of them out of requires");
-            finding.update = start.id.to_string();
             // Itself alone is refused by `build`.
             return (first == order(&start.id) && way.len() > 1).then_some(finding);
         }
