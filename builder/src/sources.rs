@@ -136,7 +136,7 @@ fn read_limited(stream: impl Read, limit: u64, path: &str) -> Result<Vec<u8>, So
     let read = stream.take(limit.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|source| SourceError::Read { path: path.to_owned(), source })?;
     if bytes.len() as u64 > limit {
-        return Err(SourceError::TooLarge { path: path.to_owned(), limit, unit: "" });
+        return Err(SourceError::TooLarge { path: path.to_owned(), limit, with: "" });
     }
     Ok(bytes)
 }

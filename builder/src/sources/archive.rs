@@ -168,7 +168,7 @@ impl Reader {
 
     fn read(&mut self, index: usize, size: u64, shown: &str) -> Result<Vec<u8>, SourceError> {
         if size > MAX_MEMBER {
-            return Err(SourceError::TooLarge { path: shown.to_owned(), limit: MAX_MEMBER, unit: "" });
+            return Err(SourceError::TooLarge { path: shown.to_owned(), limit: MAX_MEMBER, with: "" });
         }
         match self {
             Self::Zip(zip) => zip.read(index, size, shown),
@@ -184,8 +184,8 @@ impl Archive {
             *self.files.get(index).ok_or_else(|| SourceError::Absent { path: shown.to_owned() })?;
         self.unpacked = self.unpacked.saturating_add(size);
         if self.unpacked > MAX_UNPACKED {
-            let unit = " with what was unpacked before it";
-            return Err(SourceError::TooLarge { path: shown.to_owned(), limit: MAX_UNPACKED, unit });
+            let with = " with what was unpacked before it";
+            return Err(SourceError::TooLarge { path: shown.to_owned(), limit: MAX_UNPACKED, with });
         }
         self.reader.read(index, size, shown)
     }

@@ -217,8 +217,8 @@ impl Cab {
             return Err(SourceError::Packing { path: shown.to_owned(), found });
         }
         if folder.size > MAX_FOLDER {
-            let unit = " with the other files of its folder";
-            return Err(SourceError::TooLarge { path: shown.to_owned(), limit: MAX_FOLDER, unit });
+            let with = " with the other files of its folder";
+            return Err(SourceError::TooLarge { path: shown.to_owned(), limit: MAX_FOLDER, with });
         }
         if folder.size == 0 {
             return Ok(Vec::new());

@@ -124,14 +124,14 @@ pub enum SourceError {
         limit: usize,
     },
     /// A file is larger than a member of a bundle may be, or an archive makes more than any payload has.
-    #[error("{path} is larger than {limit} bytes{unit}")]
+    #[error("{path} is larger than {limit} bytes{with}")]
     TooLarge {
         /// The file.
         path: String,
         /// How many bytes are allowed.
         limit: u64,
-        /// Of what; empty for the file itself.
-        unit: &'static str,
+        /// With what else; empty for the file alone.
+        with: &'static str,
     },
 }
 
