@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub fn third_party(packages: &[&str], target: &str) -> String {
     );
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for package in closure(&metadata, packages) {
-        let field = |name: &str| package.get(name).and_then(Value::as_str).unwrap_or_default();
+        let field = |name: &str| text_of(package, name);
         let shown = format!("{} {}", field("name"), field("version"));
         let licence = field("license");
         assert!(!licence.is_empty(), "{shown} states no licence");
@@ -56,11 +56,10 @@ fn metadata(target: &str) -> Value {
 /// Returns the packages of others that the named ones need to run, by name and version.
 fn closure<'a>(metadata: &'a Value, names: &[&str]) -> Vec<&'a Value> {
     let list = |value: Option<&'a Value>| value.and_then(Value::as_array).into_iter().flatten();
-    let text = |value: &'a Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
     let packages: BTreeMap<&str, &Value> =
-        list(metadata.get("packages")).map(|package| (text(package, "id"), package)).collect();
+        list(metadata.get("packages")).map(|package| (text_of(package, "id"), package)).collect();
     let nodes: BTreeMap<&str, &Value> = list(metadata.get("resolve").and_then(|it| it.get("nodes")))
-        .map(|node| (text(node, "id"), node))
+        .map(|node| (text_of(node, "id"), node))
         .collect();
     let is_ours = |package: &Value| package.get("source").is_none_or(Value::is_null);
     let is_named = |package: &Value| is_ours(package) && names.contains(&text_of(package, "name"));
@@ -75,7 +74,7 @@ fn closure<'a>(metadata: &'a Value, names: &[&str]) -> Vec<&'a Value> {
         for dependency in list(nodes.get(id).and_then(|node| node.get("deps"))) {
             let is_normal = |kind: &&Value| kind.get("kind").is_none_or(Value::is_null);
             if list(dependency.get("dep_kinds")).any(|kind| is_normal(&kind)) {
-                waiting.push(text(dependency, "pkg"));
+                waiting.push(text_of(dependency, "pkg"));
             }
         }
     }
@@ -95,15 +94,14 @@ fn text_of<'a>(value: &'a Value, name: &str) -> &'a str {
 /// Reads the licence files of a package, sorted by name.
 fn licence_files(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut paths: Vec<_> =
+    let mut paths: Vec<PathBuf> =
         entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
     paths.sort();
-    let is_licence = |path: &&std::path::PathBuf| {
+    let is_licence = |path: &&PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         LICENCE_FILES.iter().any(|start| name.starts_with(start))
     };
-    let text = |path: &std::path::PathBuf| {
-        String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).replace("\r\n", "\n")
-    };
+    let text =
+        |path: &PathBuf| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).replace("\r\n", "\n");
     paths.iter().filter(is_licence).map(text).collect()
 }
