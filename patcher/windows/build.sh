@@ -25,7 +25,11 @@ fi
 dist="${WIN_DIST:-$dist}"
 [ $# -gt 0 ] || set -- $all
 
-patcher/windows/toolchain.sh
+if [ "$profile" = release ]; then
+  patcher/windows/toolchain.sh $(printf '%s\n' "${@%/*}" | sort -u)
+else
+  patcher/windows/toolchain.sh --quick
+fi
 for program; do
   target="${program%/*}" package="${program#*/}"
   printf '%s build: %s (%s)\n' "$(date +%T)" "$program" "$profile"

@@ -9,7 +9,7 @@ export WIN_HOME="${WIN_HOME:-/opt/windows-rust}" CARGO_TARGET_DIR="${CARGO_TARGE
 # Fewer than are there cannot be all.
 fewest=120
 
-patcher/windows/toolchain.sh
+patcher/windows/toolchain.sh --quick
 folder="$(mktemp -d)"
 export WINEPREFIX="$folder/prefix"
 # Helpers of Wine outlive the program that started them, with its output: the first start has one of its own.

@@ -5,6 +5,8 @@
 #
 # Debian's compiler comes with its library's sources, and the library must be built here: the release that users get has
 # no use for most of what ready-made ones carry. About 450 MB of packages, 3 GB of disk.
+#
+# With words, the library that users get is made for these targets only; with --quick for none, and that of tests alone.
 set -euo pipefail
 cd "$(dirname "$0")"
 WIN_HOME="${WIN_HOME:-/opt/windows-rust}"
@@ -12,6 +14,11 @@ RUSTC=/usr/bin/rustc # Not rustup's, which may come first on PATH and cannot mak
 CARGO=/usr/bin/cargo
 TARGETS='x86_64-pc-windows-gnu i686-pc-windows-gnu i686-win7-windows-gnu'
 TEST_TARGETS='x86_64-pc-windows-gnu i686-pc-windows-gnu'
+case ${1:-} in
+  '') given_away="$TARGETS" ;;
+  --quick) given_away= ;;
+  *) given_away="$*" ;;
+esac
 
 say() { printf '%s toolchain: %s\n' "$(date +%T)" "$*"; }
 # Tells whether a part was made by the same recipe: a stamp holds all that it depends on.
@@ -79,7 +86,7 @@ standard_library() {
 # What users get: no unwinding, no tracing back (both are of no use to a program without symbols that aborts), the
 # smaller of two algorithms, no source places of the library's own panics; messages stay. Bitcode is for `lto`.
 standard_library release $'opt-level = "z"\npanic = "abort"' '-Cembed-bitcode=yes -Zlocation-detail=none' \
-  '-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size' "$TARGETS"
+  '-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size' "$given_away"
 # Tests unwind.
 standard_library test 'opt-level = 1' '' '-Zbuild-std=std,panic_abort,panic_unwind,test,proc_macro' "$TEST_TARGETS"
 
