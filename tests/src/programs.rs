@@ -19,11 +19,18 @@ pub fn folder() -> &'static Path {
                 .is_some_and(|name| name == OsStr::new("debug") || name == OsStr::new("release"))
         };
         let folder = own.ancestors().find(is_profile).expect("cargo builds into debug or release").to_owned();
-        // One at a time: built together, each would get the other's features of their dependencies.
+        let is_release = folder.ends_with("release");
         for package in ["qfe-builder", "qfe-patcher"] {
             let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-            cargo.args(["build", "--quiet", "--package", package]);
-            if folder.ends_with("release") {
+            cargo.args(["build", "--quiet"]);
+            // One at a time: built together, each would get the other's features of their dependencies. The builder for tests
+            // is the one that its own tests have built: what it gets more is of libc, rustix and getrandom.
+            if package == "qfe-builder" && !is_release {
+                cargo.args(["--workspace", "--bin", package]);
+            } else {
+                cargo.args(["--package", package]);
+            }
+            if is_release {
                 cargo.arg("--release");
             }
             cargo
