@@ -77,6 +77,20 @@ pub enum ContainerError {
         /// What was found.
         what: String,
     },
+    /// Something was put before the archive.
+    #[error("the zip has {more} bytes before its first entry; no bundle does")]
+    Before {
+        /// How many bytes.
+        more: u64,
+    },
+    /// It was put behind a program as it was.
+    #[error(
+        "the zip has positions that count from its own beginning at byte {by}; those of a bundle count from the file's"
+    )]
+    Moved {
+        /// How many bytes of program are before it.
+        by: u64,
+    },
     /// A member's name is not safe.
     #[error("a member's name is not safe")]
     Name(#[from] UnsafePath),

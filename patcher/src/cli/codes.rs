@@ -138,6 +138,10 @@ fn hint(code: ExitCode) -> Option<&'static str> {
 const NEWER_RING: &str =
     "ask the vendor for a newer key ring, or for a bundle that carries one; if the clock is ahead, set it";
 
+/// How a program comes before a bundle in the right way.
+const SELF_EXTRACTING: &str =
+    "if a program was put before it by hand: `qfe-builder build --output NAME.exe` does it";
+
 /// Makes a failure with the code's own hint.
 fn failure(code: ExitCode, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
     let failure = Failure::new(code, error);
@@ -152,6 +156,9 @@ impl From<BundleError> for Failure {
         match error {
             BundleError::Manifest(ManifestError::Trust(TrustError::Expired { .. })) => {
                 Self::new(ExitCode::Untrusted, error).hint(NEWER_RING)
+            }
+            BundleError::Container(ContainerError::Before { .. } | ContainerError::Moved { .. }) => {
+                failure(of_bundle(&error), error).hint(SELF_EXTRACTING)
             }
             _ => failure(of_bundle(&error), error),
         }

@@ -87,14 +87,15 @@ enum Method {
 /// in order.
 pub(super) fn open(mut source: Box<dyn Source>, start: u64) -> Result<(Zip, Vec<String>), ContainerError> {
     let directory = Directory::read(source.as_mut())?;
-    let headers = directory.headers;
+    let headers = &directory.headers;
     let mut order: Vec<usize> = (0..headers.len()).collect();
     let position = |index: &usize| headers.get(*index).map_or(0, |header| header.position);
     order.sort_by_key(position);
     let first = order.first().map_or(directory.start, position);
+    require_place(source.as_mut(), &directory, first, start)?;
     match first.checked_sub(start) {
         Some(0) => {}
-        Some(more) => return Err(irregular(format!("{more} bytes before its first entry"))),
+        Some(more) => return Err(ContainerError::Before { more }),
         None => return Err(irregular(format!("an entry at byte {first}, in the program before it"))),
     }
     let mut entries = vec![None; headers.len()];
@@ -107,6 +108,31 @@ pub(super) fn open(mut source: Box<dyn Source>, start: u64) -> Result<(Zip, Vec<
     let entries = entries.into_iter().flatten().collect();
     let names = headers.iter().map(|header| String::from_utf8_lossy(&header.name).into_owned()).collect();
     Ok((Zip { source, entries }, names))
+}
+
+/// Requires that the directory is where its end says, and finds out why it is not: what was put before an archive later moves
+/// all of it, and so its first entry.
+fn require_place(
+    source: &mut dyn Source,
+    directory: &Directory,
+    first: u64,
+    start: u64,
+) -> Result<(), ContainerError> {
+    let Directory { start: found, stated, .. } = directory;
+    if found == stated {
+        return Ok(());
+    }
+    let moved = found.checked_sub(*stated).and_then(|by| first.checked_add(by));
+    if let Some(moved) = moved.filter(|moved| *moved < *found)
+        && read_at(source, moved, LOCAL.len())? == LOCAL
+        && let Some(more) = moved.checked_sub(start)
+    {
+        return Err(match more {
+            0 => ContainerError::Moved { by: start },
+            more => ContainerError::Before { more },
+        });
+    }
+    Err(damaged(format!("the directory is at byte {found}, its end says at {stated}")))
 }
 
 /// Flags of an entry that are understood.

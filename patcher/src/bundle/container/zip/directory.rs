@@ -25,6 +25,8 @@ const MAX_DIRECTORY: u64 = 16 << 20;
 pub(super) struct Directory {
     /// Where it begins in the file: the last entry ends there.
     pub(super) start: u64,
+    /// Where its end says that it begins.
+    pub(super) stated: u64,
     pub(super) headers: Vec<Header>,
 }
 
@@ -57,10 +59,6 @@ impl Directory {
         let start = end_at.checked_sub(end.size).ok_or_else(|| {
             damaged(format!("the directory is to have {} bytes, and ends at byte {end_at}", end.size))
         })?;
-        if start != end.position {
-            let stated = end.position;
-            return Err(damaged(format!("the directory is at byte {start}, its end says at {stated}")));
-        }
         let bytes = read_at(source, start, to_usize(end.size)?)?;
         let mut rest = Bytes(&bytes);
         let mut headers = Vec::new();
@@ -74,7 +72,7 @@ impl Directory {
                 rest.0.len()
             )));
         }
-        Ok(Self { start, headers })
+        Ok(Self { start, stated: end.position, headers })
     }
 }
 

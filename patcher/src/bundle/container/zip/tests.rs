@@ -150,7 +150,7 @@ fn an_archive_behind_a_program_and_its_key_ring_is_read_and_behind_nothing_else(
     }
     // As appending leaves it: positions count from the archive's own beginning.
     let appended = [program(), archive(&entries)].concat();
-    assert!(refused(&appended).contains("the directory is at byte"));
+    assert!(refused(&appended).contains("count from its own beginning at byte 1024"));
     for (before, words) in [
         ([program(), b"more".to_vec()].concat(), "4 bytes before its first entry"),
         ([program(), ring("text", 3)].concat(), "1 bytes before its first entry"),
