@@ -17,7 +17,7 @@ use qfe_patcher::bundle::manifest::MAX_MEMBER;
 use super::{SourceError, cab, program, read_limited, zip};
 
 /// Most bytes that are unpacked of one archive: all that is read of it may stand in memory at once.
-const MAX_UNPACKED: u64 = 2 << 30;
+pub(super) const MAX_UNPACKED: u64 = 2 << 30;
 
 /// What an archive is read from: a file, or bytes in memory.
 pub(super) trait Bytes: Read + Seek {}

@@ -16,7 +16,7 @@ use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom};
 
 use ::cab::Cabinet;
 
-use super::archive::{Bytes, Entry};
+use super::archive::{Bytes, Entry, MAX_UNPACKED};
 use super::{MAX_FILES, SourceError};
 
 /// Largest folder that is unpacked: it stands in memory.
@@ -46,6 +46,8 @@ pub(super) struct Cab {
     reserved: u8,
     /// Folders that were unpacked.
     unpacked: BTreeMap<u16, Vec<u8>>,
+    /// Most bytes that these may have together.
+    limit: u64,
 }
 
 impl fmt::Debug for Cab {
@@ -122,7 +124,8 @@ pub(super) fn open(mut bytes: Box<dyn Bytes>, shown: &str) -> Result<(Cab, Vec<E
         files.push(file);
         entries.push(entry);
     }
-    let cab = Cab { bytes, folders, files, reserved: per_block, unpacked: BTreeMap::new() };
+    let cab =
+        Cab { bytes, folders, files, reserved: per_block, unpacked: BTreeMap::new(), limit: MAX_UNPACKED };
     Ok((cab, entries))
 }
 
@@ -220,6 +223,11 @@ impl Cab {
             let with = " with the other files of its folder";
             return Err(SourceError::TooLarge { path: shown.to_owned(), limit: MAX_FOLDER, with });
         }
+        let before: u64 = self.unpacked.values().map(|folder| folder.len() as u64).sum();
+        if before + folder.size > self.limit {
+            let unit = " with its folder and those that were unpacked before it";
+            return Err(SourceError::TooLarge { path: shown.to_owned(), limit: self.limit, unit });
+        }
         if folder.size == 0 {
             return Ok(Vec::new());
         }
@@ -287,5 +295,32 @@ impl<const N: usize> Fields<N> {
 
     fn u32(&self, at: usize) -> u32 {
         u32::from(self.u16(at)) | u32::from(self.u16(at + 2)) << 16
+    }
+}
+
+#[cfg(test)]
+#[path = "../../../patcher/src/bundle/container/cab/fixture.rs"]
+#[expect(dead_code, reason = "it is written for the tests of the patcher too")]
+mod fixture;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of one byte may be in a folder of a gigabyte, all of which stands in memory.
+    #[test]
+    fn folders_count_as_what_they_take_and_not_as_what_is_wanted_of_them() {
+        let files = [("a", 0, 1), ("b", 0, 1), ("c", 0, 1)];
+        let mut cabinet = fixture::cabinet_of(STORED, &[(b"contents", 8)], 3, &files);
+        for (at, folder) in [(60, 0), (78, 1), (96, 2)] {
+            cabinet[at + 8] = folder;
+        }
+        let (mut cab, _) = open(Box::new(Cursor::new(cabinet)), "Q1.cab").unwrap();
+        cab.limit = 16;
+        for index in [0, 1, 0] {
+            assert_eq!(cab.read(index, "Q1.cab").unwrap(), b"c");
+        }
+        let error = cab.read(2, "Q1.cab/c").unwrap_err().to_string();
+        assert!(error.contains("Q1.cab/c is larger than 16 bytes with its folder"), "{error}");
     }
 }

@@ -142,6 +142,9 @@ impl SourceError {
             Self::UnknownKind { .. } | Self::NothingCarried { .. } | Self::SeveralCarried { .. } => {
                 "unpack it into a folder and name that in the recipe; most installers unpack by /x or by /c /t:FOLDER"
             }
+            Self::TooLarge { .. } => {
+                "check the path; if it is right, unpack the archive into a folder, and name that in the recipe"
+            }
             Self::TooDeep { .. } => "unpack the outermost archive into a folder and name that in the recipe",
             Self::Packing { .. } => {
                 "unpack the cabinet into a folder, by cabextract or expand, and name that in the recipe"
@@ -155,8 +158,7 @@ impl SourceError {
             | Self::Absent { .. }
             | Self::NoFolder { .. }
             | Self::NotPlain { .. }
-            | Self::TooMany { .. }
-            | Self::TooLarge { .. } => {
+            | Self::TooMany { .. } => {
                 "check the paths under [payload] and [[baseline]], which are relative to the recipe"
             }
         }
