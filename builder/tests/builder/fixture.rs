@@ -108,6 +108,12 @@ impl Fixture {
         fs::read(self.path(name)).unwrap()
     }
 
+    /// Returns the names of files that were begun and never got theirs.
+    pub(crate) fn unfinished(&self) -> Vec<String> {
+        let names = fs::read_dir(self.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+        names.map(|name| name.into_string().unwrap()).filter(|name| name.ends_with(".partial")).collect()
+    }
+
     pub(crate) fn remove(&self, name: &str) {
         fs::remove_file(self.path(name)).unwrap();
     }
