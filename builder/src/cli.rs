@@ -237,8 +237,30 @@ fn make_folder(path: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Writes a report, and returns what people should know of it.
-fn write_page(path: &Path, page: &str) -> Result<String, Failure> {
+/// Refuses an output that would take the place of what the command reads, whatever it is called there.
+fn spare_inputs<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
+    // What is not there is nobody's input.
+    let Ok(place) = output.canonicalize() else { return Ok(()) };
+    let is_there = |input: &Path| input.canonicalize().is_ok_and(|input| input == place);
+    // A folder inside an archive is named by a path below it.
+    match inputs.into_iter().find_map(|input| input.ancestors().find(|input| is_there(input))) {
+        None => Ok(()),
+        Some(input) => Err(refuse(format!(
+            "{} is to be written, and would take the place of {}, which is read",
+            output.display(),
+            input.display()
+        ))
+        .hint("name another file to write")),
+    }
+}
+
+/// Writes a report on some inputs, and returns what people should know of it.
+fn write_page<'a>(
+    path: &Path,
+    page: &str,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Result<String, Failure> {
+    spare_inputs(path, inputs)?;
     write_file(path, page.as_bytes())?;
     Ok(format!("{}: report of {} bytes\n", path.display(), page.len()))
 }

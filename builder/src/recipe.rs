@@ -74,6 +74,17 @@ pub struct Recipe {
     pub article: Prose,
 }
 
+impl Recipe {
+    /// Returns where its files are, new ones and old ones, each a path relative to the recipe.
+    pub fn places(&self) -> impl Iterator<Item = &PathBuf> {
+        let variants = self.variants.iter();
+        let payloads = variants.clone().map(|variant| &variant.payload).chain([&self.payload]);
+        let baselines = variants.flat_map(|variant| &variant.baselines).chain(&self.baselines);
+        let trees = payloads.chain(baselines.map(|baseline| &baseline.trees));
+        trees.flat_map(|tree| [&tree.i386, &tree.alpha]).flatten().flatten()
+    }
+}
+
 /// What an article says in words; paragraphs have an empty line between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -13,7 +13,7 @@ use qfe_patcher::json::object;
 use qfe_patcher::target_path::TargetPath;
 
 use super::build::build_failure;
-use super::{Answer, MAX_BUNDLE, read_file, recipe, refuse, write_file};
+use super::{Answer, MAX_BUNDLE, read_file, recipe, refuse, spare_inputs, write_file};
 use crate::article::MAX_ARTICLE;
 use crate::article::page::{PAGE_NAME, Page};
 use crate::build;
@@ -75,6 +75,9 @@ impl Format {
 impl ArticleArgs {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let format = self.output.as_deref().map_or(Ok(Format::Text), Format::of)?;
+        if let Some(output) = &self.output {
+            spare_inputs(output, [self.source.as_path()])?;
+        }
         let bytes = read_file(&self.source, MAX_BUNDLE)?;
         let is_bundle = [b"PK".as_slice(), b"MSCF", b"MZ"].iter().any(|magic| bytes.starts_with(magic));
         let (manifest, prose, own) = if is_bundle { of_bundle(bytes)? } else { self.of_recipe()? };

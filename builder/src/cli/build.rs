@@ -17,7 +17,9 @@ use qfe_patcher::digest::Digest;
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::object;
 
-use super::{Answer, cache, keyring, keys, output_failure, read_file, recipe, refuse, sign_failure};
+use super::{
+    Answer, cache, keyring, keys, output_failure, read_file, recipe, refuse, sign_failure, spare_inputs,
+};
 use crate::build::finding::{Finding, Findings};
 use crate::build::prove::{ProofError, prove};
 use crate::build::{BuildError, Built, Options, Shape, build};
@@ -172,6 +174,11 @@ impl BuildArgs {
         let jobs = self.jobs.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let (recipe, profile) = recipe::read(&self.recipe)?;
         let base = recipe::folder(&self.recipe);
+        if let Some(output) = &self.output {
+            let places: Vec<PathBuf> = recipe.places().map(|place| base.join(place)).collect();
+            let given = [&self.recipe].into_iter().chain(&self.key);
+            spare_inputs(output, given.chain(&places).map(PathBuf::as_path))?;
+        }
         let signing = if self.key.is_empty() {
             Vec::new()
         } else {
@@ -232,6 +239,9 @@ impl BuildArgs {
                 .map_err(|error| Failure::new(ExitCode::Failed, error))?
                 .with_file_name(NAME),
         };
+        if let Some(output) = &self.output {
+            spare_inputs(output, [path.as_path()])?;
+        }
         let hint = format!("name the patcher for Windows by --stub, or put {NAME} beside qfe-builder");
         let bytes = read_file(&path, MAX_STUB).map_err(|failure| failure.hint(hint))?;
         exe::require_patcher(&path.display().to_string(), &bytes).map_err(prefix_failure)?;

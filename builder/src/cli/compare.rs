@@ -49,7 +49,7 @@ impl CompareArgs {
         let comparison = compare(side(&self.a)?, side(&self.b)?);
         let mut notes = String::new();
         if let Some(path) = &self.html {
-            notes = write_page(path, &compare_page(&comparison))?;
+            notes = write_page(path, &compare_page(&comparison), [self.a.as_path(), self.b.as_path()])?;
         }
         let outcome = if comparison.is_same() { "same" } else { "different" };
         let value = comparison.to_json().with("outcome", &outcome);

@@ -9,7 +9,7 @@ use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::object;
 
 use super::build::CodecChoice;
-use super::{Answer, read_file, refuse, write_file};
+use super::{Answer, read_file, refuse, spare_inputs, write_file};
 use crate::delta::{Choice, EncodeError, MAX_ENCODED, Pair, encode_all};
 use crate::progress::Silent;
 
@@ -44,6 +44,7 @@ impl DeltaArgs {
         if choice == Choice::Full {
             return Err(refuse("--codec full makes no delta").hint("use --codec auto, exe or bsdiff"));
         }
+        spare_inputs(&self.output, [self.old.as_path(), self.new.as_path()])?;
         let old = read_file(&self.old, MAX_ENCODED as u64)?;
         let new = read_file(&self.new, MAX_ENCODED as u64)?;
         let name = self.new.display().to_string();

@@ -8,7 +8,7 @@ use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::{Json, ToJson, object};
 
-use super::{Answer, make_folder, read_file, recipe, refuse, write_file};
+use super::{Answer, make_folder, read_file, recipe, refuse, spare_inputs, write_file};
 use crate::article::{Article, MAX_ARTICLE, SourceError};
 use crate::profile::Profile;
 
@@ -179,13 +179,19 @@ impl DraftArgs {
             return Ok(None);
         };
         let path = target(output, article, is_alone)?;
+        spare_inputs(&path, self.articles.iter().map(PathBuf::as_path))?;
         if !self.force && path.exists() {
             return Err(refuse(format!("{} is there, and may have been edited", path.display()))
                 .hint("name another file by --output, or overwrite it by --force"));
         }
         write_file(&path, recipe.as_bytes())?;
         let open = recipe.lines().filter(|line| line.starts_with("# ? ")).count();
-        notes.push_str(&format!("{}: the recipe of {shown}, with {open} open questions\n", path.display()));
+        let open = match open {
+            0 => "no open question".to_owned(),
+            1 => "1 open question (`# ?`)".to_owned(),
+            more => format!("{more} open questions (`# ?`)"),
+        };
+        notes.push_str(&format!("{}: the recipe of {shown}, with {open}\n", path.display()));
         Ok(Some(path))
     }
 }
@@ -193,10 +199,12 @@ impl DraftArgs {
 /// Returns where the recipe of an article is written.
 fn target(output: &Path, article: &Article, is_alone: bool) -> Result<PathBuf, Failure> {
     if !output.is_dir() {
-        return match is_alone {
+        // What ends in a separator is meant as a folder.
+        let is_file = is_alone && !output.to_string_lossy().ends_with(std::path::is_separator);
+        return match is_file {
             true => Ok(output.to_owned()),
             false => Err(refuse(format!(
-                "{} is no folder, and several recipes are to be written",
+                "{} is meant as a folder, and there is none of this name",
                 output.display()
             ))
             .hint("make that folder first")),

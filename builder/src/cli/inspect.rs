@@ -75,7 +75,7 @@ impl InspectArgs {
             notes.push_str(&format!("bsdiff's deltas are measured from {found} of {all} old files\n"));
         }
         if let Some(path) = &self.html {
-            notes.push_str(&write_page(path, &inspect_page(&inspection))?);
+            notes.push_str(&write_page(path, &inspect_page(&inspection), [self.bundle.as_path()])?);
         }
         let value = inspection.to_json().with("outcome", &"inspected");
         Ok(Answer { value, result: inspection.to_string(), notes })

@@ -225,8 +225,8 @@ impl Cab {
         }
         let before: u64 = self.unpacked.values().map(|folder| folder.len() as u64).sum();
         if before + folder.size > self.limit {
-            let unit = " with its folder and those that were unpacked before it";
-            return Err(SourceError::TooLarge { path: shown.to_owned(), limit: self.limit, unit });
+            let with = " with its folder and those that were unpacked before it";
+            return Err(SourceError::TooLarge { path: shown.to_owned(), limit: self.limit, with });
         }
         if folder.size == 0 {
             return Ok(Vec::new());

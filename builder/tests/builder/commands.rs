@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
+use crate::archives;
 use crate::fixture::{FIRST, Fixture, exit_status};
 
 /// Exit status of what is at fault in recipe or command line.
@@ -47,6 +48,38 @@ fn outputs_that_cannot_be_made_are_refused_by_name() {
     refused(&["-o", "Q252717.rar"], "ends in none of .zip, .cab and .exe");
     refused(&["-o", "Q252717.exe", "--stub", "update.toml"], "is no program for Windows");
     refused(&["-o", "Q252717.zip", "--lean", "--codec", "full"], "neither whole files nor deltas");
+}
+
+#[test]
+fn no_output_takes_the_place_of_what_is_read() {
+    let fixture = Fixture::new();
+    fixture.build("a.zip", &[]);
+    fixture.build("b.zip", &["--codec", "full"]);
+    let file = |name: &str| fixture.get(&format!("update/i386/{name}"));
+    let files = [("i386/CCM.DLL", file("CCM.DLL")), ("i386/Compver.ini", file("Compver.ini"))];
+    fixture.put("u.zip", &archives::zip(&files.each_ref().map(|(name, bytes)| (*name, bytes.as_slice()))));
+    fixture.put("article.txt", b"Q252717: an article\n");
+    fixture.edit("update/i386", "u.zip/i386");
+    fixture.put("recipe.txt", &fixture.get("update.toml"));
+    fs::create_dir(fixture.path("sub")).unwrap();
+    for (input, arguments) in [
+        ("a.zip", &["inspect", "a.zip", "--html", "sub/../a.zip"][..]),
+        ("a.zip", &["compare", "a.zip", "b.zip", "--html", "a.zip"]),
+        ("b.zip", &["compare", "a.zip", "b.zip", "--html", "./b.zip"]),
+        ("a.zip", &["delta", "a.zip", "b.zip", "-o", "a.zip"]),
+        ("recipe.txt", &["article", "recipe.txt", "-o", "recipe.txt"]),
+        ("article.txt", &["draft", "article.txt", "-o", "article.txt", "--force"]),
+        ("u.zip", &["build", "update.toml", "--key", FIRST, "-o", "u.zip"]),
+    ] {
+        let before = fixture.get(input);
+        let (status, answer) = fixture.json(arguments);
+        assert!(fixture.get(input) == before, "{arguments:?}");
+        assert_eq!(status, REFUSED, "{arguments:?}: {answer:#}");
+        assert!(answer["error"].as_str().unwrap().contains("would take the place of"), "{answer:#}");
+    }
+    // What is no input is written again.
+    fixture.build("c.zip", &[]);
+    fixture.build("c.zip", &[]);
 }
 
 #[test]
