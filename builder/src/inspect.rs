@@ -18,8 +18,10 @@ use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
 
 use crate::shown::{self, list, version};
+use program::ProgramPart;
 
 pub mod measure;
+pub mod program;
 
 /// What a bundle says that it holds. Its JSON form has these keys.
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub struct Inspection {
     pub container: String,
     /// Size of the bundle in bytes.
     pub size: u64,
+    /// The program before it; none where that was not looked at, or there is none.
+    pub program: Option<ProgramPart>,
     /// Whether a file comes as deltas only.
     pub lean: bool,
     /// Conditions on the machine.
@@ -72,6 +76,7 @@ object_to_json!(Inspection {
     supersedes,
     container,
     size,
+    program,
     lean,
     gates,
     roles,
@@ -225,6 +230,7 @@ pub fn inspect(bundle: &Bundle, manifest: &Manifest, size: u64) -> Result<Inspec
         supersedes: manifest.supersedes.iter().map(ToString::to_string).collect(),
         container: bundle.kind().to_string(),
         size,
+        program: None,
         lean: manifest.files.iter().any(|file| file.member.is_none()),
         gates: manifest.gates.clone(),
         roles: manifest.roles.clone(),
@@ -306,6 +312,9 @@ impl fmt::Display for Inspection {
         writeln!(f, "supersedes:  {}", list(&self.supersedes, "nothing"))?;
         let shape = if self.lean { "lean: applies to known baselines only" } else { "complete" };
         writeln!(f, "container:   {}, {} bytes, {shape}", self.container, self.size)?;
+        if let Some(program) = &self.program {
+            write!(f, "{program}")?;
+        }
         writeln!(f, "signed by:   {} (signatures are not checked here)", list(&self.signers, "nobody"))?;
         for gate in &self.gates {
             writeln!(f, "gate:        {}", self.gate(gate))?;

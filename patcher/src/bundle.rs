@@ -222,6 +222,11 @@ pub enum Made {
 }
 
 impl VerifiedBundle {
+    /// Returns the kind of container.
+    pub fn kind(&self) -> ContainerKind {
+        self.container.kind()
+    }
+
     /// Returns the manifest.
     pub fn manifest(&self) -> &Rc<Manifest> {
         self.manifest.value()

@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 
 use clap::Args;
 
+use qfe_patcher::bundle::container::ContainerKind;
 use qfe_patcher::bundle::manifest::Manifest;
 use qfe_patcher::bundle::{Bundle, BundleError};
 use qfe_patcher::cli::failure::Failure;
@@ -15,6 +16,7 @@ use qfe_patcher::json::ToJson;
 
 use super::{Answer, ReadError, write_page};
 use crate::inspect::measure::{MeasureError, measure, measured, olds};
+use crate::inspect::program::ProgramPart;
 use crate::inspect::{Inspection, inspect};
 use crate::progress::fitting;
 use crate::report::inspect_page;
@@ -29,7 +31,8 @@ use crate::sources::{SourceError, Tree};
 /// comparison.
 ///
 /// JSON: command, outcome ("inspected"), code, id, title, revision, product, builds, requires, supersedes, container,
-/// size, lean, gates, roles, variants, platforms (each: platform, full_bytes, delta_bytes, files), signers, signatures_checked
+/// size, program (before the zip of an exe: size, sha256, ring (null, or: key_ring, keys (each: id, name, revoked); or: error);
+/// else null), lean, gates, roles, variants, platforms (each: platform, full_bytes, delta_bytes, files), signers, signatures_checked
 /// (always false). Files: name, variant, version, size, sha256, time_stamp, packed (with --html or --baseline, else null), whole,
 /// register, install, baselines (each: name, version, size, sha256, delta, codec, generic (bsdiff's delta, with
 /// --baseline, else null)).
@@ -66,6 +69,9 @@ impl InspectArgs {
         let (bundle, size) = open(&self.bundle)?;
         let manifest = bundle.manifest_unverified().map_err(BundleError::from)?;
         let mut inspection = inspect(&bundle, &manifest, size)?;
+        if bundle.kind() == ContainerKind::Exe {
+            inspection.program = Some(self.program()?);
+        }
         let mut notes = String::new();
         if self.html.is_some() || !self.baseline.is_empty() {
             self.measure(bundle, &manifest, &mut inspection)?;
@@ -79,6 +85,14 @@ impl InspectArgs {
         }
         let value = inspection.to_json().with("outcome", &"inspected");
         Ok(Answer { value, result: inspection.to_string(), notes })
+    }
+
+    /// Reads the program with which a self-extracting bundle begins.
+    fn program(&self) -> Result<ProgramPart, Failure> {
+        let path = self.bundle.display().to_string();
+        let mut file = File::open(&self.bundle)
+            .map_err(|source| Failure::new(ExitCode::BundleUnreadable, ReadError { path, source }))?;
+        Ok(ProgramPart::read(&mut file).map_err(BundleError::from)?)
     }
 
     fn measure(

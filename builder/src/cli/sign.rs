@@ -102,8 +102,13 @@ impl SignArgs {
         let partial = Partial::write(&self.bundle, &finished).map_err(output_failure)?;
         prove(&partial, &key, &signed, usize::from(signs))?;
         partial.publish().map_err(output_failure)?;
-        let notes =
+        let mut notes =
             format!("{shown}: {} is now signed by {}\n", title(&manifest), list(signers.keys(), "nobody"));
+        if kind == ContainerKind::Exe {
+            notes.push_str(
+                "note: no signature is for the program in it, nor for the key ring behind that: `build --check` compares both\n",
+            );
+        }
         Ok(answer("signed", &signers, notes))
     }
 }

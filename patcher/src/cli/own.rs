@@ -52,9 +52,13 @@ fn manifest() -> Option<Manifest> {
     verify::open_file(&own.path).ok()?.manifest_unverified().ok()
 }
 
+/// Tells whether a path is that of the running program.
+pub(super) fn is_running(path: &Path) -> bool {
+    env::current_exe().is_ok_and(|own| own.as_os_str() == path.as_os_str())
+}
+
 /// Returns the key ring in the running program, where that is what `path` names.
 pub(super) fn ring(path: &Path) -> Option<Vec<u8>> {
-    let is_own = env::current_exe().is_ok_and(|own| own.as_os_str() == path.as_os_str());
     let open = || Program::read(&mut BufReader::new(File::open(path).ok()?)).ok()?.ring;
-    if is_own { open() } else { None }
+    if is_running(path) { open() } else { None }
 }

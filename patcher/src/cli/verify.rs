@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::console::Console;
 use super::failure::Failure;
 use super::line::Given;
-use super::{Done, keys};
+use super::{Done, keys, own};
+use crate::bundle::container::ContainerKind;
 use crate::bundle::manifest::MAX_MEMBER;
 use crate::bundle::{Bundle, VerifiedBundle};
 use crate::day::Day;
@@ -34,6 +35,10 @@ impl VerifyArgs {
         })
     }
 }
+
+/// What a good signature does not say of a self-extracting bundle.
+const UNSIGNED_PROGRAM: &str = "the program in this file, and the key ring behind that, are signed by nobody: apply the bundle by \
+                                a patcher of yours, such as this one, and do not run the file itself";
 
 /// Opens a bundle file and believes it by the keys.
 pub(super) fn open(bundle: &Path, keys: &Path) -> Result<VerifiedBundle, Failure> {
@@ -102,7 +107,12 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
         }
     }
     let signers: Vec<String> = bundle.verified().signers().iter().map(ToString::to_string).collect();
-    for note in bundle.verified().notes() {
+    let mut notes = bundle.verified().notes().clone();
+    // The running program is what it is: nothing that it says of itself could be held against it.
+    if bundle.kind() == ContainerKind::Exe && !own::is_running(&args.bundle) {
+        notes.push(UNSIGNED_PROGRAM.to_owned());
+    }
+    for note in &notes {
         console.say(format!("  note: {note}"));
     }
     console.result(format!(
@@ -123,7 +133,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
             "revision": manifest.revision,
             "signers": signers,
             "key_ring": bundle.verified().trust().ring().edition(),
-            "notes": bundle.verified().notes(),
+            "notes": notes,
             "manifest_sha256": bundle.verified().digest(),
             "members": manifest.members.len(),
             "deltas": manifest.deltas.len(),

@@ -57,6 +57,46 @@ fn it_is_verified_applied_staged_extracted_and_taken_back_like_any_bundle() {
     assert!(to.join("alpha/Ccm.dll").is_file());
 }
 
+/// Anybody can put another program before a bundle that is good: who asks whether he can trust the file is told.
+#[test]
+fn a_good_signature_is_said_to_be_none_of_the_program_and_inspect_tells_whose_keys_it_believes() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = built(&folder, &[]);
+    let vendor = ["--keys".into(), workshop().public_key().into_os_string()];
+    let verified =
+        |bundle: &Path| patcher([args!["verify", bundle, "--json"].to_vec(), vendor.to_vec()].concat());
+    let run = verified(&bundle).succeeds();
+    assert!(run.stderr.contains("are signed by nobody"), "{}", run.stderr);
+    assert!(run.json()["notes"][0].as_str().unwrap().contains("do not run the file itself"));
+    let run = verified(&workshop().bundle()).succeeds();
+    assert_eq!(run.json()["notes"], serde_json::json!([]));
+
+    let inspected =
+        |bundle: &Path| builder(args!["inspect", bundle, "--json"]).succeeds().json()["program"].clone();
+    let run = builder(args!["inspect", &bundle]).succeeds();
+    let key = fs::read_to_string(workshop().public_key()).unwrap();
+    let id = key.lines().next().unwrap().rsplit(' ').next().unwrap();
+    for words in ["program:     1024 bytes, SHA-256 ", "without --keys it believes key ring: ", id] {
+        assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
+    }
+    let program = inspected(&bundle);
+    assert_eq!((&program["size"], &program["ring"]["keys"][0]["id"]), (&1024.into(), &id.into()));
+    assert_eq!(program["sha256"], Digest::of(&program::patcher()).to_string());
+    // A ring that is none does not hide the rest, nor speak to the terminal.
+    let mut bytes = fs::read(&bundle).unwrap();
+    bytes.splice(1024 + 12..1024 + 16, *b"\x1b[2J");
+    fs::write(&bundle, bytes).unwrap();
+    let run = builder(args!["inspect", &bundle]).succeeds();
+    assert!(
+        run.stdout.contains("with a key ring that cannot be read: keyring.toml: line 1"),
+        "{}",
+        run.stdout
+    );
+    assert!(!run.stdout.contains('\u{1b}'), "{}", run.stdout);
+    assert!(inspected(&bundle)["ring"]["error"].as_str().unwrap().contains("line 1"));
+    assert_eq!(inspected(&workshop().bundle()), serde_json::Value::Null);
+}
+
 /// Who can change the bundle can change the ring in it, and the program that believes it.
 #[test]
 fn the_key_ring_in_it_is_nothing_to_another_patcher() {
