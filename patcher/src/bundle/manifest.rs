@@ -227,6 +227,9 @@ pub struct MemberEntry {
 
 object_json!(MemberEntry { name, size, sha256 });
 
+/// Where a file goes, in lower case and with a separator at the end; none: the log.
+type Place<'a> = (String, Option<&'a FileEntry>);
+
 /// Why a manifest is refused.
 #[derive(thiserror::Error)]
 pub enum ManifestError {
@@ -349,35 +352,33 @@ impl Manifest {
                 ));
             }
         }
-        for platform in Platform::ALL {
-            for entry in &self.roles {
-                self.keep_apart(platform, &entry.role, None)?;
-                for variant in &self.variants {
-                    self.keep_apart(platform, &entry.role, Some(&variant.variant))?;
-                }
+        // Once over all files, for roles, variants and files multiply.
+        let mut targets: BTreeMap<(Platform, &Role), Vec<Place<'_>>> = BTreeMap::new();
+        for file in &self.files {
+            for install in &file.install {
+                let place = (install.to.folded() + "/", Some(file));
+                targets.entry((file.platform, &install.role)).or_default().push(place);
             }
         }
-        Ok(())
+        targets.into_values().try_for_each(|places| self.keep_apart(places))
     }
 
     /// Requires that no file of a target is there twice, or where another one needs a folder.
-    fn keep_apart(
-        &self,
-        platform: Platform,
-        role: &Role,
-        variant: Option<&Variant>,
-    ) -> Result<(), ManifestError> {
+    fn keep_apart<'a>(&'a self, mut places: Vec<Place<'a>>) -> Result<(), ManifestError> {
+        places.push((self.log.folded() + "/", None));
         // With the separator at the end, whatever lies below a path comes right behind it.
-        let mut places = vec![self.log.folded() + "/"];
-        for (file, install) in self.files_for(platform, role) {
-            if file.is_for(variant) {
-                places.push(install.to.folded() + "/");
-            }
-        }
-        places.sort();
-        for (place, next) in places.iter().zip(places.iter().skip(1)) {
-            if next.starts_with(place) {
-                return contradiction(format!("destinations {place} and {next} exclude one another"));
+        places.sort_by(|(place, _), (other, _)| place.cmp(other));
+        let variants = self.variants.iter().map(|entry| Some(&entry.variant));
+        for variant in std::iter::once(None).chain(variants) {
+            let mut before: Option<&str> = None;
+            for (place, file) in &places {
+                if file.is_some_and(|file| !file.is_for(variant)) {
+                    continue;
+                }
+                if let Some(before) = before.filter(|before| place.starts_with(before)) {
+                    return contradiction(format!("destinations {before} and {place} exclude one another"));
+                }
+                before = Some(place);
             }
         }
         Ok(())

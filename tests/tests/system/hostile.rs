@@ -10,11 +10,13 @@ use std::process::Command;
 
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
+use qfe_patcher::bundle::container::Container;
 use qfe_patcher::exit::ExitCode;
 use qfe_tests::args;
 use qfe_tests::programs::{Run, program};
 use qfe_tests::samples::{Server, apply_args, workshop};
 use qfe_tests::tree;
+use serde_json::json;
 
 use crate::self_extracting::program::{patcher, program as small_program, ring};
 use cab::cabinet_of;
@@ -71,11 +73,11 @@ fn patched_cabinet(at: usize, bytes: &[u8]) -> Vec<u8> {
     cabinet
 }
 
-/// Runs the patcher within the limits.
-fn limited(args: &[OsString]) -> Run {
+/// Runs one of the programs within the limits.
+fn limited(name: &str, args: &[OsString]) -> Run {
     let script = format!("ulimit -v {MEMORY_KB} && ulimit -t {SECONDS} && exec \"$0\" \"$@\"");
     let mut command = Command::new("sh");
-    command.arg("-c").arg(script).arg(program("qfe-patcher")).args(args);
+    command.arg("-c").arg(script).arg(program(name)).args(args);
     Run::of(&command.output().expect("a shell runs"))
 }
 
@@ -365,7 +367,7 @@ fn refuses(cases: Vec<Case>) {
             apply_args(&bundle, server.root()),
             extract_args(&bundle, folder.path()),
         ] {
-            let run = limited(&args);
+            let run = limited("qfe-patcher", &args);
             assert_eq!(run.status, ExitCode::BundleMalformed.status(), "{what}: {}", run.stderr);
             for word in &words {
                 assert!(run.stderr.contains(word), "{what}: {word:?} is not in: {}", run.stderr);
@@ -403,4 +405,44 @@ fn programs_that_carry_something_else() {
 #[test]
 fn cabinets_that_mean_harm() {
     refuses(cabinets());
+}
+
+/// The manifest of the sample bundle, changed.
+fn changed_manifest(change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
+    let mut bundle =
+        Container::open(std::io::BufReader::new(fs::File::open(workshop().bundle()).unwrap())).unwrap();
+    let bytes = bundle.read(&"manifest.json".parse().unwrap(), 1 << 22).unwrap();
+    let mut manifest = serde_json::from_slice(&bytes).unwrap();
+    change(&mut manifest);
+    let manifest = serde_json::to_vec(&manifest).unwrap();
+    assert!(manifest.len() < 4 << 20, "{} bytes", manifest.len());
+    archive(&[Entry::new("manifest.json", &manifest)])
+}
+
+/// What is shown before anything is believed: roles, variants and files that multiply.
+#[test]
+fn a_manifest_of_many_roles_variants_and_files_is_looked_at_in_little_time() {
+    let bytes = changed_manifest(|manifest| {
+        let role = json!({"role": "r", "title": "", "usual": "", "lacks": [], "after": [], "services": [], "programs": [],
+            "before": []});
+        let mut file = manifest["files"][0].clone();
+        file["baselines"] = json!([]);
+        let mut install = file["install"][0].clone();
+        for number in 0..6000 {
+            let mut role = role.clone();
+            role["role"] = json!(format!("r{number}"));
+            manifest["roles"].as_array_mut().unwrap().push(role);
+            file["name"] = json!(format!("f{number}.dll"));
+            install["role"] = json!(format!("r{number}"));
+            file["install"] = json!([install]);
+            manifest["files"].as_array_mut().unwrap().push(file.clone());
+        }
+        let variant =
+            |number: u16| json!({"variant": format!("v{number}"), "title": "v", "languages": [number]});
+        manifest["variants"] = (0..64).map(variant).collect();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bundle");
+    fs::write(&path, bytes).unwrap();
+    limited("qfe-builder", &args!["inspect", &path]).succeeds();
 }
