@@ -12,7 +12,7 @@ use qfe_patcher::name::Variant;
 use qfe_patcher::platform::Platform;
 use qfe_patcher::version::FileVersion;
 
-use crate::inspect::{FilePart, Inspection, PlatformPart, baseline_names, inspect};
+use crate::inspect::{BaselinePart, FilePart, Inspection, PlatformPart, baseline_names, inspect};
 use crate::shown::{list, version};
 
 /// A bundle as it is compared.
@@ -295,24 +295,29 @@ fn identity(one: &[Json], other: &[Json]) -> Option<&'static str> {
 fn by_name(key: &str, name: &str, one: &[Json], other: &[Json], changes: &mut Vec<Change>) {
     let called = |element: &Json| element.at(name).map(shown).unwrap_or_default();
     let [ours, theirs] = [one, other].map(|side| side.iter().map(called).collect::<Vec<String>>());
-    let (kept, added): (Vec<&String>, Vec<&String>) = theirs.iter().partition(|name| ours.contains(name));
-    let before: Vec<&String> = ours.iter().filter(|name| theirs.contains(name)).collect();
+    // Of a name that stands there twice the first counts.
+    let [a, b]: [BTreeMap<&str, &Json>; 2] = [(&ours, one), (&theirs, other)]
+        .map(|(names, side)| names.iter().map(String::as_str).zip(side).rev().collect());
+    let (kept, added): (Vec<&String>, Vec<&String>) =
+        theirs.iter().partition(|name| a.contains_key(name.as_str()));
+    let before: Vec<&String> = ours.iter().filter(|name| b.contains_key(name.as_str())).collect();
     if before != kept {
         let list = |names: &[&String]| Json::list(names.iter().map(|name| name.as_str()));
         changes.push(Change { key: format!("{key} in order"), a: list(&before), b: list(&kept) });
     }
-    for name in ours.iter().chain(added) {
-        let [a, b] = [one, other].map(|side| side.iter().find(|element| called(element) == *name));
-        differences(&format!("{key}[{name}]"), a, b, changes);
+    for name in ours.iter().chain(added).map(String::as_str) {
+        differences(&format!("{key}[{name}]"), a.get(name).copied(), b.get(name).copied(), changes);
     }
 }
 
 fn as_sets(key: &str, one: &[Json], other: &[Json], changes: &mut Vec<Change>) {
+    let texts = |side: &[Json]| -> BTreeSet<String> { side.iter().map(Json::to_string).collect() };
+    let (ours, theirs) = (texts(one), texts(other));
     let change = |a: Json, b: Json| Change { key: key.to_owned(), a, b };
-    let lost = one.iter().filter(|element| !other.contains(element));
-    changes.extend(lost.map(|element| change(element.clone(), Json::Null)));
-    let gained = other.iter().filter(|element| !one.contains(element));
-    changes.extend(gained.map(|element| change(Json::Null, element.clone())));
+    let gone = one.iter().filter(|element| !theirs.contains(&element.to_string()));
+    changes.extend(gone.map(|element| change(element.clone(), Json::Null)));
+    let added = other.iter().filter(|element| !ours.contains(&element.to_string()));
+    changes.extend(added.map(|element| change(Json::Null, element.clone())));
 }
 
 /// Writes a value for people: texts as they are, lists with commas, nothing as a dash.
@@ -372,8 +377,13 @@ fn values(a: Option<&FilePart>, b: Option<&FilePart>) -> Vec<Change> {
 }
 
 fn baselines(a: Option<&FilePart>, b: Option<&FilePart>) -> Vec<BaselineChange> {
+    // Of a name that stands there twice the first counts.
+    let [ours, theirs]: [BTreeMap<&str, &BaselinePart>; 2] = [a, b].map(|file| {
+        let olds = file.into_iter().flat_map(|file| file.baselines.iter().rev());
+        olds.map(|old| (old.name.as_str(), old)).collect()
+    });
     let change = |name: &str| {
-        let [a, b] = [a, b].map(|file| file?.baselines.iter().find(|old| old.name == name));
+        let [a, b] = [&ours, &theirs].map(|side| side.get(name).copied());
         BaselineChange {
             name: name.to_owned(),
             change: Fate::of(a, b, a == b),

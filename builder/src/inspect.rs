@@ -294,13 +294,9 @@ fn file_part(manifest: &Manifest, file: &FileEntry) -> FilePart {
 
 /// Returns the names of the known old states of files, as they come first.
 pub(crate) fn baseline_names<'a>(files: impl IntoIterator<Item = &'a FilePart>) -> Vec<&'a str> {
-    let mut names: Vec<&str> = Vec::new();
-    for old in files.into_iter().flat_map(|file| &file.baselines) {
-        if !names.contains(&old.name.as_str()) {
-            names.push(&old.name);
-        }
-    }
-    names
+    let mut seen = BTreeSet::new();
+    let olds = files.into_iter().flat_map(|file| &file.baselines);
+    olds.map(|old| old.name.as_str()).filter(|name| seen.insert(*name)).collect()
 }
 
 impl fmt::Display for Inspection {

@@ -446,3 +446,33 @@ fn a_manifest_of_many_roles_variants_and_files_is_looked_at_in_little_time() {
     fs::write(&path, bytes).unwrap();
     limited("qfe-builder", &args!["inspect", &path]).succeeds();
 }
+
+#[test]
+fn bundles_that_differ_in_all_that_can_be_many_are_compared_in_little_time() {
+    let folder = tempfile::tempdir().unwrap();
+    for (place, count) in [("/manual", 15_000), ("/roles", 8_000), ("/files/0/baselines", 15_000)] {
+        let sides = ["a", "b"].map(|side| {
+            let bytes = changed_manifest(|manifest| {
+                let list = manifest.pointer_mut(place).unwrap().as_array_mut().unwrap();
+                let mut element = list.first().cloned().unwrap_or(json!({"when": "after", "roles": []}));
+                for number in 0..count {
+                    let name = json!(format!("{side}{number}"));
+                    match place {
+                        "/manual" => element["text"] = name,
+                        "/roles" => {
+                            (element["services"], element["before"], element["programs"]) =
+                                (json!([]), json!([]), json!([]));
+                            element["role"] = name;
+                        }
+                        _ => element["name"] = name,
+                    }
+                    list.push(element.clone());
+                }
+            });
+            let path = folder.path().join(side);
+            fs::write(&path, bytes).unwrap();
+            path
+        });
+        limited("qfe-builder", &args!["compare", &sides[0], &sides[1], "--json"]).succeeds();
+    }
+}
