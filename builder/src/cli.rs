@@ -16,6 +16,7 @@ use qfe_patcher::day::Day;
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::host::Trouble;
 use qfe_patcher::json::Json;
+use qfe_patcher::plain_text::shown;
 
 use crate::output::{OutputError, Partial};
 use crate::ring::RingError;
@@ -148,7 +149,7 @@ fn usage(arguments: &[OsString], error: &clap::Error) -> i32 {
 fn succeed(name: &str, json: bool, answer: Answer, code: ExitCode) -> i32 {
     to_stderr(&answer.notes);
     let value = answer.value.with("command", &name).with("code", &code);
-    let result = if json { format!("{}\n", value.sorted()) } else { answer.result };
+    let result = if json { format!("{}\n", value.sorted()) } else { shown(&answer.result).into_owned() };
     match to_stdout(&result) {
         Ok(()) => code.status(),
         Err(error) => {
@@ -174,7 +175,7 @@ fn to_stdout(text: &str) -> io::Result<()> {
 
 /// Writes to standard error; that it is gone is no reason to fail.
 fn to_stderr(text: &str) {
-    drop(io::stderr().write_all(text.as_bytes()));
+    drop(io::stderr().write_all(shown(text).as_bytes()));
 }
 
 /// An input that cannot be read.

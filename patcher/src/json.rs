@@ -10,6 +10,7 @@
 use std::fmt;
 
 use crate::chain::debug_as_shown;
+use crate::plain_text::is_line;
 
 mod ours;
 mod parse;
@@ -103,6 +104,27 @@ impl Json {
         match self.at(key) {
             Some(Self::List(elements)) => elements,
             _ => &[],
+        }
+    }
+
+    /// Refuses a string, at any depth, that cannot be shown as a part of a line (see [`crate::plain_text`]).
+    pub fn require_lines(&self) -> Result<(), JsonError> {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::OtherNumber => Ok(()),
+            Self::Text(text) if is_line(text) => Ok(()),
+            Self::Text(text) => Err(JsonError::new(
+                "",
+                format!(
+                    "{:?} is to be one line without control characters",
+                    text.chars().take(80).collect::<String>()
+                ),
+            )),
+            Self::List(elements) => elements.iter().enumerate().try_for_each(|(index, element)| {
+                element.require_lines().map_err(|error| error.within(&format!("[{index}]")))
+            }),
+            Self::Object(entries) => entries
+                .iter()
+                .try_for_each(|(key, value)| value.require_lines().map_err(|error| error.within(key))),
         }
     }
 

@@ -7,7 +7,7 @@
 //! - [`host`]: the ports through which every effect passes, and their backends.
 //! - [`bundle`]: container, signature, manifest: bytes in, verified values out.
 //! - [`delta`]: decoders of deltas, pure.
-//! - [`chain`], [`day`], [`digest`], [`exit`], [`image`], [`json`], [`name`], [`platform`], [`registry`], [`target_path`], [`timestamp`], [`version`]: small values all of them share.
+//! - [`chain`], [`day`], [`digest`], [`exit`], [`image`], [`json`], [`name`], [`plain_text`], [`platform`], [`registry`], [`target_path`], [`timestamp`], [`version`]: small values all of them share.
 //!
 //! The formats are described in FORMAT.md, beside this crate's manifest.
 
@@ -22,6 +22,7 @@ pub mod host;
 pub mod image;
 pub mod json;
 pub mod name;
+pub mod plain_text;
 pub mod platform;
 pub mod registry;
 pub mod target_path;

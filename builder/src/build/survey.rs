@@ -11,6 +11,7 @@ use qfe_patcher::bundle::manifest::{InstallEntry, Verb};
 use qfe_patcher::digest::Digest;
 use qfe_patcher::image::Image;
 use qfe_patcher::name::{Role, Variant};
+use qfe_patcher::plain_text;
 use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
@@ -212,7 +213,7 @@ impl<'a> Surveyor<'a> {
         for baselines in variants.chain([&self.recipe.baselines]) {
             let mut names = BTreeSet::new();
             for baseline in baselines {
-                if baseline.name.trim().is_empty() || baseline.name.chars().any(char::is_control) {
+                if baseline.name.trim().is_empty() || !plain_text::is_line(&baseline.name) {
                     refuse("name of a [[baseline]]", format!("{:?}", baseline.name), "one line");
                 }
                 if !names.insert(&baseline.name) {
@@ -565,7 +566,7 @@ impl<'a> Surveyor<'a> {
 
 /// Tells whether a text is one line of at most so many characters, and says something.
 fn is_line(text: &str, most: usize) -> bool {
-    !text.trim().is_empty() && !text.chars().any(char::is_control) && text.chars().count() <= most
+    !text.trim().is_empty() && plain_text::is_line(text) && text.chars().count() <= most
 }
 
 /// Shows the places of files in messages.

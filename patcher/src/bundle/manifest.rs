@@ -266,6 +266,8 @@ impl Manifest {
         let raw = Json::parse(bytes)?;
         check_words(&raw)?;
         let manifest: Self = Self::from_json(&raw)?;
+        // Behind the form, which knows the keys: whatever stands there may be shown.
+        raw.require_lines()?;
         manifest.check()?;
         Ok(manifest)
     }
@@ -571,6 +573,9 @@ mod tests {
             ("/log", json!("C:/x")),
             ("/revision", json!(-1)),
             ("/id", json!("a/b")),
+            ("/title", json!("a\u{1b}[2J")),
+            ("/manual/0/text", json!("a\nSigned by the vendor")),
+            ("/roles/0/usual", json!("\u{202e}exe.txt")),
         ] {
             assert!(matches!(parse(&with(pointer, value)), Err(ManifestError::Form(_))), "{pointer}");
         }

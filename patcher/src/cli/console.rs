@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::json::Json;
+use crate::plain_text::shown;
 
 /// How a command talks.
 #[derive(Clone, Copy, Debug)]
@@ -41,19 +42,19 @@ impl Console {
     /// Tells of progress.
     pub fn say(&self, line: impl AsRef<str>) {
         if self.voice == Voice::Normal {
-            write(io::stderr(), line.as_ref());
+            write(io::stderr(), &shown(line.as_ref()));
         }
     }
 
     /// Tells what must be heard even when quiet: an error, a warning.
     pub fn alert(&self, line: impl AsRef<str>) {
-        write(io::stderr(), line.as_ref());
+        write(io::stderr(), &shown(line.as_ref()));
     }
 
     /// Gives a line of the result for people; it goes to standard error where JSON has the output.
     pub fn result(&self, line: impl AsRef<str>) {
         match self.format {
-            Format::Text => write(io::stdout(), line.as_ref()),
+            Format::Text => write(io::stdout(), &shown(line.as_ref())),
             Format::Json => self.say(line),
         }
     }
@@ -72,7 +73,7 @@ impl Console {
 
     /// Asks a question that is answered by y or n; anything else, and the end of input, is no.
     pub fn ask(&self, question: &str) -> bool {
-        write(io::stderr(), &format!("{question} [y/N]"));
+        write(io::stderr(), &shown(&format!("{question} [y/N]")));
         let mut answer = String::new();
         match io::stdin().lock().read_line(&mut answer) {
             Ok(_) => matches!(answer.trim(), "y" | "Y" | "yes"),

@@ -237,7 +237,7 @@ impl Json {
 impl JsonError {
     /// Puts what leads there before the place.
     #[cold]
-    fn within(mut self, step: &str) -> Self {
+    pub(super) fn within(mut self, step: &str) -> Self {
         let joint = if self.place.is_empty() || self.place.starts_with('[') { "" } else { "." };
         self.place = format!("{step}{joint}{}", self.place);
         self

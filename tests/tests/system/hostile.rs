@@ -476,3 +476,43 @@ fn bundles_that_differ_in_all_that_can_be_many_are_compared_in_little_time() {
         limited("qfe-builder", &args!["compare", &sides[0], &sides[1], "--json"]).succeeds();
     }
 }
+
+/// A line of its own could say anything, such as who signed.
+#[test]
+fn no_text_of_a_manifest_speaks_to_the_terminal_or_begins_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bundle");
+    for text in ["\u{1b}]0;title\u{7}", "good\nsigned by:   the vendor", "\u{9b}31m", "\u{202e}exe.slor"] {
+        let texts = [("/title", text), ("/files/0/baselines/0/name", text), ("/roles/0/before/0", text)];
+        for (place, text) in texts {
+            fs::write(
+                &path,
+                changed_manifest(|manifest| *manifest.pointer_mut(place).unwrap() = json!(text)),
+            )
+            .unwrap();
+            let run = limited("qfe-builder", &args!["inspect", &path]).ends(ExitCode::BundleMalformed);
+            assert!(run.stderr.contains("is to be one line"), "{}", run.stderr);
+            let shown = run.stdout + &run.stderr;
+            assert!(
+                !shown.contains(['\u{1b}', '\u{9b}', '\u{202e}']) && !shown.contains("\nsigned"),
+                "{shown}"
+            );
+        }
+    }
+}
+
+/// What a program says of a name is not what a name says to the terminal.
+#[cfg(unix)]
+#[test]
+fn names_of_files_do_not_speak_to_the_terminal() {
+    let name = "no\u{1b}[2Jbundle\u{202e}piz.";
+    for program in ["qfe-builder", "qfe-patcher"] {
+        let arguments = match program {
+            "qfe-builder" => args!["inspect", name].to_vec(),
+            _ => args!["verify", name, "--keys", workshop().public_key()].to_vec(),
+        };
+        let run = limited(program, &arguments).ends(ExitCode::BundleUnreadable);
+        assert!(run.stderr.contains("no\u{fffd}[2Jbundle\u{fffd}piz."), "{}", run.stderr);
+        assert!(!run.stderr.contains(['\u{1b}', '\u{202e}']), "{}", run.stderr);
+    }
+}

@@ -7,6 +7,7 @@ use super::toml::{self, Line};
 use crate::day::Day;
 use crate::json::Json;
 use crate::name::UpdateId;
+use crate::plain_text::is_line;
 
 /// The name of the file in a folder of keys.
 pub const RING_FILE: &str = "keyring.toml";
@@ -213,7 +214,7 @@ impl Value {
     /// Takes a text of one line; it is printed.
     fn line(&self) -> Result<String, String> {
         let text = self.0.as_text().unwrap_or_default();
-        if text.is_empty() || text.len() > MAX_LINE || text.chars().any(char::is_control) {
+        if text.is_empty() || text.len() > MAX_LINE || !is_line(text) {
             return Err(format!(
                 "a line of 1 to {MAX_LINE} bytes in double quotes is wanted, found {}",
                 self.0
