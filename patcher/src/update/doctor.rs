@@ -150,10 +150,12 @@ pub fn diagnose(
         false => None,
     };
     let build = assumed_build.or_else(|| evidence.build(product));
-    let builds: Vec<u16> = match build {
+    let mut builds: Vec<u16> = match build {
         Some(build) => vec![build],
         None => product.levels.iter().map(|level| level.build).collect(),
     };
+    // Several releases may be of one build, which is to be named once.
+    builds.dedup();
     let conditions = Conditions { gates: &product.gates, levels: &product.levels, builds: &builds };
     let verdict = judge(conditions, facts.as_deref(), role, None, &[]);
     let mut notes = verdict.notes;

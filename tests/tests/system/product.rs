@@ -175,3 +175,10 @@ fn its_sets_and_its_doctor_come_with_the_bundle() {
     assert_eq!(doctor(&[]).ends(ExitCode::WrongTarget).json()["correction"]["text"], "3.1.7.0");
     assert_eq!(doctor(&["--repair"]).succeeds().json()["outcome"], "changed");
 }
+
+#[test]
+fn a_build_that_two_releases_have_is_named_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = patcher(args!["doctor", "--target", folder.path(), "--registry", "none"]).succeeds();
+    assert!(run.stdout.contains("is 1239 or 1380 or 1493\n"), "{}", run.stdout);
+}
