@@ -200,7 +200,7 @@ impl CheckArgs {
         let mut notes = format!("{}: good, {}\n", self.folder.display(), ring.shown());
         for link in &links {
             notes.push_str(&format!(
-                "  version {}: {} signatures\n",
+                "  version {}, signatures: {}\n",
                 link.version,
                 link.signed.signatures.len()
             ));

@@ -122,6 +122,7 @@ fn the_release_guide_is_true() {
     for tree in ["update", "baseline"] {
         tree::copy(&sample.join(tree), &path(tree));
     }
+    tree::copy(&sample.join("baseline/i386"), &path("copy/Bin/i386"));
     fs::copy(sample.join("update.toml"), path("update.toml")).unwrap();
     fs::create_dir(path("keys")).unwrap();
     let ring: PathBuf = path("keys/keyring.toml");
