@@ -7,7 +7,8 @@
 //! | module | is responsible for |
 //! |---|---|
 //! | `source`, `html` | bytes to numbered lines, of text and of saved pages |
-//! | `cell`, `heading`, `row`, `table` | file tables, from the value up |
+//! | `cell`, `platform`, `heading`, `row`, `table` | file tables, from the value up |
+//! | `block` | files that are described one value a line |
 //! | `check` | values that are broken, rows that contradict each other |
 //! | `prose`, `instructions` | what stands around the tables: number, title, products, steps |
 //! | `draft`, `variants` | the recipe |
@@ -17,6 +18,7 @@
 
 use qfe_patcher::json::{Json, ToJson, object};
 
+mod block;
 pub(crate) mod cell;
 mod check;
 mod draft;
@@ -24,6 +26,7 @@ mod heading;
 mod html;
 mod instructions;
 pub mod page;
+pub(crate) mod platform;
 mod prose;
 mod row;
 mod source;

@@ -1,6 +1,7 @@
 //! The heading of a file table: which columns there are, in which order and where.
 
-use super::cell::{Kind, is_platform, is_processor};
+use super::cell::Kind;
+use super::platform::{is_processor, platform_alone};
 use super::source::Word;
 
 /// A column of a table.
@@ -33,6 +34,7 @@ const LABELS: &[(&str, Kind)] = &[
     ("modified date", Kind::Date),
     ("creation date", Kind::Date),
     ("modified", Kind::Date),
+    ("time/date", Kind::Date),
     ("date/time", Kind::Date),
     ("date and time", Kind::Date),
     ("time", Kind::Time),
@@ -44,6 +46,9 @@ const LABELS: &[(&str, Kind)] = &[
     ("file version", Kind::Version),
     ("version number", Kind::Version),
     ("version no", Kind::Version),
+    ("current version", Kind::Version),
+    ("new version", Kind::Version),
+    ("updated version", Kind::Version),
     ("ver", Kind::Version),
     ("size", Kind::Size),
     ("file size", Kind::Size),
@@ -58,6 +63,9 @@ const LABELS: &[(&str, Kind)] = &[
     ("files", Kind::File),
     ("name", Kind::File),
     ("name of file", Kind::File),
+    ("file name and path", Kind::File),
+    ("file name/path", Kind::File),
+    ("path and file name", Kind::File),
     ("module", Kind::File),
     ("binary", Kind::File),
     ("platform", Kind::Platform),
@@ -95,10 +103,11 @@ const LABELS: &[(&str, Kind)] = &[
 const COMMON: &[&str] = &["name", "module", "binary", "file", "files"];
 
 /// Returns what a label says; nothing where it is none.
-fn kind_of(label: &str) -> Option<(Kind, &'static str)> {
+pub(super) fn kind_of(label: &str) -> Option<(Kind, &'static str)> {
     let plain: String = label
         .to_lowercase()
         .replace("filename", "file name")
+        .replace("filesize", "file size")
         .chars()
         .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '/'))
         .collect();
@@ -169,14 +178,19 @@ impl Heading {
                 None => (None, 1),
             };
             let gap = before.map_or(usize::MAX, |(end, _)| first(rest).saturating_sub(end));
+            // `Folder installed in`: what is said of a column that is forgotten, is forgotten with it.
+            let is_of_other = labels
+                .last()
+                .is_some_and(|last| last.as_ref().is_some_and(|last| last.column.kind == Kind::Other));
+            let goes_on = label.is_none() && gap <= 1 && is_of_other;
             let unknown = match (&label, before) {
-                (None, Some((_, unknown))) if unknown > 0 && gap <= 1 => unknown + 1,
+                (None, Some((_, unknown))) if (unknown > 0 || goes_on) && gap <= 1 => unknown.max(1) + 1,
                 (None, _) => 1,
                 (Some(_), _) => 0,
             };
             // What nobody knows stands apart, or this is a sentence.
             let is_beside = before.is_some_and(|(_, words)| (words > 0) != (unknown > 0)) && gap <= 1;
-            if unknown > 3 || is_beside {
+            if unknown > 3 || (is_beside && !goes_on) {
                 return None;
             }
             if unknown < 2 {
@@ -211,6 +225,10 @@ impl Heading {
         if names.is_empty() || others == 0 || unknown > known.count() || labels.len() > 24 {
             return None;
         }
+        // `Start  Length  Name  Class` is no table of files.
+        if names.iter().all(|name| COMMON.contains(name)) && unknown > others {
+            return None;
+        }
         let takes_bare_names = !names.iter().all(|name| COMMON.contains(name)) || others > 1;
         let mut columns = Vec::new();
         for label in labels {
@@ -219,7 +237,7 @@ impl Heading {
                 continue;
             };
             // One heading of two columns, where no cells keep them together.
-            let time = (matches!(word, "date/time" | "date and time"))
+            let time = (matches!(word, "date/time" | "time/date" | "date and time"))
                 .then(|| Column { kind: Kind::Time, ..column.clone() });
             let is_of_words = column.span.is_some();
             columns.push(column);
@@ -326,42 +344,6 @@ fn first(words: &[Word<'_>]) -> usize {
     words.first().map_or(0, |word| word.start)
 }
 
-/// Returns the platform that a text names and says nothing else: `Intel:`, `For Alpha-based computers`.
-pub(super) fn platform_alone(text: &str) -> Option<String> {
-    const FILLERS: &[&str] = &[
-        "for",
-        "the",
-        "platform",
-        "platforms",
-        "version",
-        "versions",
-        "files",
-        "file",
-        "based",
-        "computers",
-        "computer",
-        "systems",
-        "processor",
-        "processors",
-        "only",
-        "build",
-        "binaries",
-        "edition",
-    ];
-    let text = text.trim().trim_matches(['-', '=', '*', '#', '_']).trim().trim_end_matches([':', '.']);
-    let words: Vec<&str> = text.split_whitespace().collect();
-    if words.is_empty() || words.len() > 8 {
-        return None;
-    }
-    let names: Vec<&str> = words
-        .into_iter()
-        .filter(|word| !FILLERS.contains(&word.trim_end_matches(':').to_lowercase().as_str()))
-        .collect();
-    let name = names.join(" ");
-    let name = name.strip_suffix("-based").unwrap_or(&name);
-    (is_platform(name) && is_processor(name)).then(|| name.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::source::words;
@@ -386,6 +368,9 @@ mod tests {
             ("Date  Time  Version  Size  File name  Folder", vec![Date, Time, Version, Size, File, Other]),
             ("Date  Time  Size  File name  Install order", vec![Date, Time, Size, File, Other]),
             ("File name    Intel size   Size (Alpha)", vec![File, Size, Size]),
+            ("Date  Version  Filesize  File name and path", vec![Date, Version, Size, File]),
+            ("File name  Current version", vec![File, Version]),
+            ("File name  Time/Date  Size  Folder installed in", vec![File, Date, Time, Size, Other]),
         ] {
             assert_eq!(kinds(line), Some(wanted), "{line}");
         }
@@ -396,6 +381,7 @@ mod tests {
             "Date  Time",
             "",
             "Name  Type  Data",
+            "Start  Length  Name  Class",
             "Copy the file to the folder of that version",
             "Size of the files: 3",
         ] {
@@ -410,15 +396,5 @@ mod tests {
         let heading = Heading::of_words(&words("File name  Size  Size  Version")).unwrap();
         let [one] = heading.side_by_side().try_into().unwrap();
         assert_eq!(one.columns.iter().filter(|column| column.kind == Kind::Size).count(), 1);
-    }
-
-    #[test]
-    fn a_platform_alone_is_told_from_a_sentence() {
-        assert_eq!(platform_alone("Intel:").as_deref(), Some("Intel"));
-        assert_eq!(platform_alone("For Alpha-based computers:").as_deref(), Some("Alpha"));
-        assert_eq!(platform_alone("  --- x86 ---").as_deref(), Some("x86"));
-        for text in ["The Intel version of this fix should have", "Windows NT 4.0:", "English:", ""] {
-            assert_eq!(platform_alone(text), None, "{text}");
-        }
     }
 }

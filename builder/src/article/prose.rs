@@ -1,6 +1,7 @@
 //! What stands around the tables: an article's head, sections, paragraphs and numbered steps.
 
 use super::heading::Heading;
+use super::html;
 use super::source::{Content, Line, words};
 
 /// The sections that articles are made of, in capitals.
@@ -155,7 +156,7 @@ pub(super) fn head(lines: &[Line]) -> Head {
             continue;
         }
         if in_products {
-            match plain.strip_prefix("- ").or_else(|| plain.strip_prefix("* ")) {
+            match ["- ", "* ", "\u{2022} ", "\u{b7} "].iter().find_map(|mark| plain.strip_prefix(mark)) {
                 Some(product) => {
                     let product = product.split(", on platform").next().unwrap_or(product);
                     // What is below it is a part of its name.
@@ -175,22 +176,29 @@ pub(super) fn head(lines: &[Line]) -> Head {
             let inner = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
             labels.contains(&label.as_str()).then(|| inner.unwrap_or(value).to_owned())
         };
-        if let Some(value) =
-            labelled(&["document", "article", "article id", "article-id", "knowledge base article", "kb"])
-            && head.id.is_none()
+        if let Some(value) = labelled(&[
+            "document",
+            "article",
+            "article id",
+            "article-id",
+            "knowledge base article",
+            "kb",
+            "id",
+        ]) && head.id.is_none()
         {
             head.id = number(&value);
         }
+        // What a page labels so below its heading is something else.
         if let Some(value) = labelled(&["title"]).filter(|value| !value.is_empty())
             && head.title.is_none()
+            && fallback.is_none()
         {
             take_title(&mut head, &value);
         }
         let is_heading = matches!(line.content, Content::Heading(_)) || text.starts_with('#');
-        if is_heading
-            && fallback.is_none()
-            && !plain.is_empty()
-            && !SECTIONS.contains(&plain.to_uppercase().as_str())
+        // A page's title may end with the name of the site, its heading does not.
+        let is_better = fallback.as_ref().is_none_or(|title| is_title_of_site(title, plain));
+        if is_heading && is_better && !plain.is_empty() && !SECTIONS.contains(&plain.to_uppercase().as_str())
         {
             fallback = Some(plain.to_owned());
         }
@@ -208,8 +216,16 @@ pub(super) fn head(lines: &[Line]) -> Head {
     head
 }
 
+/// Tells whether a title is a heading with the name of a site behind it: `Heading | Site`.
+fn is_title_of_site(title: &str, heading: &str) -> bool {
+    let behind = title.strip_prefix(heading).unwrap_or_default().trim_start();
+    !heading.is_empty() && behind.starts_with(['|', '-', '\u{2013}', '\u{2014}'])
+}
+
 /// Takes a title, and the number that stands in front of it or behind it.
 fn take_title(head: &mut Head, text: &str) {
+    // Titles of saved texts are at times as a page writes them: `&amp;`.
+    let text = html::unescape(text);
     let (mut title, mut id) = (text.trim(), None);
     if let Some((first, rest)) = title.split_once([':', ' ', '-'])
         && let Some(found) = number_of_word(first)
@@ -218,7 +234,7 @@ fn take_title(head: &mut Head, text: &str) {
     }
     if id.is_none()
         && let Some((front, last)) = title.rsplit_once(['(', '['])
-        && let Some(found) = number_of_word(last.trim_end_matches([')', ']']))
+        && let Some(found) = number(last.trim_end_matches([')', ']'])).filter(|_| !last.contains(' '))
     {
         (title, id) = (front.trim_end(), Some(found));
     }
@@ -284,11 +300,15 @@ mod tests {
             "---\nlayout: page\ntitle: \"Q123456: SMS: A Title\"\n---\n\tArticle: Q123456\n",
             "## Q123456: SMS: A Title\n",
             "<html><title>SMS: A Title (Q123456)</title>",
+            "<html><title>Q123456: SMS: A Title | Some Site</title><h1>Site</h1><h2>Q123456: SMS: A Title</h2><p>Title: of a window",
             "<html><h1>Q123456 - SMS: A Title</h1>",
             "<html><title>SMS: A Title</title><p>Article ID: 123456</p>",
+            "<html><h1>SMS: A Title</h1><p>ID: Q123456</p>",
+            "<html><h1>SMS: A Title (123456)</h1>",
         ] {
             assert_eq!(head_of(text), wanted(&[]), "{text}");
         }
+        assert_eq!(head_of("title: \"Q123456: A &gt; B &amp; C\"\n").1.as_deref(), Some("A > B & C"));
         assert_eq!(head_of("nothing"), (None, None, Vec::new()));
     }
 

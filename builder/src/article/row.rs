@@ -5,8 +5,9 @@
 //! each looks like a value of its column, and by how near it stands to the heading. All words must be used up, which no
 //! sentence survives.
 
-use super::cell::{Kind, is_blank, is_processor, likeness, most_words};
+use super::cell::{Kind, is_blank, likeness, most_words};
 use super::heading::{Column, Heading};
+use super::platform::is_processor;
 use super::source::Word;
 
 /// A row as printed.
@@ -51,6 +52,12 @@ impl Values {
             Kind::File | Kind::Platform | Kind::Other => false,
         };
         self.0.iter().filter(is_sure).count()
+    }
+
+    /// Tells whether these are a row though no heading says so: a file with two such values, or with its size on a platform.
+    pub(super) fn stand_alone(&self) -> bool {
+        let is_of_platform = self.has(Kind::Platform) && self.has(Kind::Size);
+        self.has(Kind::File) && (self.evidence() >= 2 || is_of_platform)
     }
 
     /// Returns the platform if there is nothing else.
@@ -245,12 +252,17 @@ impl Heading {
     fn in_any_order(&self, words: &[Word<'_>]) -> Option<Values> {
         const KINDS: [Kind; 6] =
             [Kind::Date, Kind::Time, Kind::Version, Kind::Size, Kind::File, Kind::Platform];
+        let has_heading = !self.columns.is_empty();
         let mut values = Values::default();
         let mut rest = words;
         while !rest.is_empty() {
             let found = (1..=rest.len().min(5)).rev().find_map(|count| {
                 let group = rest.get(..count)?;
-                let text = join(group);
+                let mut text = join(group);
+                // `Intel: Abc.dll`, where nothing else says whose file it is.
+                if !has_heading && rest.len() > count && is_processor(text.trim_end_matches(':')) {
+                    text.truncate(text.trim_end_matches(':').len());
+                }
                 let worth = |kind: Kind| {
                     let is_free =
                         !values.has(kind) && count <= most_words(kind) && (kind != Kind::File || count == 1);
@@ -268,11 +280,17 @@ impl Heading {
                     rest = rest.get(count..)?;
                 }
                 None if rest.len() == 1 && is_blank(&join(rest)) => break,
+                None if !has_heading && rest.first().is_some_and(|word| is_label(word.text)) => {
+                    rest = rest.get(1..)?;
+                }
                 None if values.has(Kind::File) && values.evidence() >= 2 && rest.len() <= 4 => break,
                 None => return None,
             }
         }
-        (values.has(Kind::File) && values.evidence() >= 1).then_some(values)
+        // A heading that has sizes and no versions tells that what looks like a version is a size, if nothing else is.
+        let is_size = self.has(Kind::Size) && !self.has(Kind::Version) && !values.has(Kind::Size);
+        let is_sound = !(is_size && values.has(Kind::Version)) && values.evidence() >= 1;
+        (values.has(Kind::File) && is_sound).then_some(values)
     }
 
     /// Gives cells to the columns.
@@ -330,11 +348,18 @@ fn without_marks<'w, 'a>(mut words: &'w [Word<'a>]) -> &'w [Word<'a>] {
     words
 }
 
+/// Tells whether a word says which value follows.
+fn is_label(word: &str) -> bool {
+    let word = word.trim_end_matches([':', '.']);
+    ["version", "ver", "v", "dated"].iter().any(|label| word.eq_ignore_ascii_case(label))
+}
+
 /// Reads a line as a row without a heading: by what its words look like alone.
 pub(super) fn without_heading(words: &[Word<'_>]) -> Option<Values> {
     let heading = Heading { columns: Vec::new(), takes_bare_names: false };
     let values = heading.in_any_order(words)?;
-    (values.has(Kind::Date) && values.evidence() >= 2).then_some(values)
+    let begins = values.has(Kind::Date) || values.has(Kind::Platform);
+    (begins && values.stand_alone()).then_some(values)
 }
 
 /// Returns the text of some words.

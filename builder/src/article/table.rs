@@ -5,10 +5,20 @@
 //! that names the platform of the rows below, the rest of a row that did not fit into its line. What stands
 //! between two runs of rows under one heading is the heading of another table.
 
-use super::cell::{Kind, is_file_name, is_processor, likeness};
-use super::heading::{Column, Heading, platform_alone};
-use super::row::{Place, Row, Values, join, without_heading};
-use super::source::{Content, Line, MAX_ROWS, MAX_WORDS, SourceError, Word, words};
+mod around;
+mod begin;
+
+use super::block::blocks;
+use super::cell::{Kind, is_file_name};
+use super::heading::Heading;
+use super::platform::platform_alone;
+use super::row::{Place, Row, Values, join};
+use super::source::{Content, Line, MAX_ROWS, SourceError, Word, words};
+use around::{
+    MAX_INTRODUCTION, announces_files, begins_with_day, introduction, is_example, is_furniture, is_rule,
+    plain, title,
+};
+use begin::{Begun, Form, bars, tabs};
 
 /// A file table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,19 +40,12 @@ impl Table {
     }
 }
 
-/// Most lines of a paragraph that is taken for what stands above a table.
-const MAX_INTRODUCTION: usize = 8;
-
 /// Finds the file tables of an article.
 pub(super) fn tables(lines: &[Line]) -> Result<Vec<Table>, SourceError> {
     let mut found: Vec<Table> = Vec::new();
     let mut at = 0;
     while at < lines.len() {
-        let begun = Begun::with_heading(lines, at).or_else(|| Begun::without_heading(lines, at));
-        let (tables, next) = match begun {
-            Some(begun) if !is_example(&introduction(lines, at)) => Reader::new(lines, at, begun).read(),
-            _ => (Vec::new(), at + 1),
-        };
+        let (tables, next) = at_line(lines, at).unwrap_or_else(|| (Vec::new(), at + 1));
         at = next.max(at + 1);
         found.extend(tables);
         if found.iter().map(|table| table.rows.len()).sum::<usize>() > MAX_ROWS {
@@ -52,269 +55,18 @@ pub(super) fn tables(lines: &[Line]) -> Result<Vec<Table>, SourceError> {
     Ok(found)
 }
 
-/// How the lines of a table tell their columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// By blanks.
-    Words,
-    /// By `|`.
-    Bars,
-    /// By tabs.
-    Tabs,
-    /// By the cells of a page.
-    Cells,
-}
-
-/// The beginning of one or, side by side, several tables.
-struct Begun {
-    form: Form,
-    headings: Vec<Heading>,
-    /// The line behind the heading.
-    next: usize,
-    /// Whether no heading says that rows follow.
-    is_bare: bool,
-}
-
-impl Begun {
-    /// Reads the heading that stands in a line, or in it and the next.
-    fn with_heading(lines: &[Line], at: usize) -> Option<Self> {
-        let line = lines.get(at)?;
-        let begun = |form, heading: Heading, next| Self {
-            form,
-            headings: heading.side_by_side(),
-            next,
-            is_bare: false,
-        };
-        if let Content::Cells(cells) = &line.content {
-            return Some(begun(Form::Cells, Heading::of_cells(cells)?, at + 1));
-        }
-        let text = line.text()?;
-        if let Some(cells) = bars(text) {
-            return Some(begun(Form::Bars, Heading::of_cells(&cells)?, at + 1));
-        }
-        if let Some(cells) = tabs(text).filter(|cells| cells.iter().all(|cell| !cell.is_empty()))
-            && let Some(heading) = Heading::of_cells(&cells)
-        {
-            return Some(begun(Form::Tabs, heading, at + 1));
-        }
-        let first = words(text);
-        if let Some(heading) = Heading::of_words(&first) {
-            let above = at.checked_sub(1).and_then(|above| lines.get(above)?.text()).unwrap_or_default();
-            return Some(begun(Form::Words, heading.under(&words(above)), at + 1));
-        }
-        // `File` above `Name`: only where a rule says that these are headings.
-        let below = words(lines.get(at + 1)?.text()?);
-        let is_ruled = lines.get(at + 2).and_then(Line::text).is_some_and(is_rule);
-        if !is_ruled || first.is_empty() || below.is_empty() {
-            return None;
-        }
-        let stacked = stack(&first, &below);
-        let stacked: Vec<Word<'_>> =
-            stacked.iter().map(|(text, start, end)| Word { text, start: *start, end: *end }).collect();
-        let heading = Heading::of_words(&stacked)?;
-        // A title above a heading that is whole without it is none of its words.
-        let is_whole = Heading::of_words(&below).is_some_and(|alone| !alone.is_like(&heading));
-        (!is_whole).then(|| begun(Form::Words, heading, at + 2))
+/// Reads the tables that begin at a line, and returns them and the line behind them.
+fn at_line(lines: &[Line], at: usize) -> Option<(Vec<Table>, usize)> {
+    if let Some(begun) = Begun::with_heading(lines, at).or_else(|| Begun::without_heading(lines, at)) {
+        return (!is_example(&introduction(lines, at))).then(|| Reader::new(lines, at, begun).read());
     }
-
-    /// Takes a row for the beginning of a table, where a sentence announces one.
-    fn without_heading(lines: &[Line], at: usize) -> Option<Self> {
-        let line = lines.get(at)?;
-        if line.is_blank() || !introduction(lines, at).is_some_and(|text| announces_files(&text)) {
-            return None;
-        }
-        let (form, heading) = match &line.content {
-            Content::Cells(cells) => (Form::Cells, columns_of(cells)?),
-            Content::Text(text) => {
-                without_heading(&words(text))?;
-                (Form::Words, Heading { columns: Vec::new(), takes_bare_names: false })
-            }
-            Content::Heading(_) | Content::Edge => return None,
-        };
-        Some(Self { form, headings: vec![heading], next: at, is_bare: true })
-    }
-}
-
-/// Puts the words of two lines together that stand above one another.
-fn stack(above: &[Word<'_>], below: &[Word<'_>]) -> Vec<(String, usize, usize)> {
-    let mut stacked: Vec<(String, usize, usize)> =
-        below.iter().map(|word| (word.text.to_owned(), word.start, word.end)).collect();
-    for word in above {
-        let under = stacked.iter_mut().find(|(_, start, end)| word.start < *end + 1 && *start < word.end + 1);
-        match under {
-            Some((text, start, end)) => {
-                *text = format!("{} {text}", word.text);
-                (*start, *end) = (word.start.min(*start), word.end.max(*end));
-            }
-            None => stacked.push((word.text.to_owned(), word.start, word.end)),
-        }
-    }
-    stacked.sort_by_key(|(_, start, _)| *start);
-    stacked
-}
-
-/// Returns the columns that the cells of a row look like.
-fn columns_of(cells: &[String]) -> Option<Heading> {
-    const KINDS: [Kind; 6] = [Kind::Date, Kind::Time, Kind::Version, Kind::Size, Kind::File, Kind::Platform];
-    let mut columns: Vec<Column> = Vec::new();
-    for cell in cells {
-        let worth = |kind: &Kind| likeness(*kind, cell.trim()).filter(|score| *score >= 60);
-        let free = |kind: &&Kind| worth(kind).is_some() && columns.iter().all(|column| column.kind != **kind);
-        let kind = KINDS.iter().filter(free).max_by_key(|kind| worth(kind)).copied();
-        columns.push(Column { kind: kind.unwrap_or(Kind::Other), platform: None, span: None });
-    }
-    let heading = Heading { columns, takes_bare_names: false };
-    let values = heading.fit_cells(cells)?;
-    (values.evidence() >= 2).then_some(heading)
-}
-
-/// Returns the cells of a line that has bars between them.
-fn bars(text: &str) -> Option<Vec<String>> {
-    let text = text.trim();
-    if !text.contains('|') || text.len() > 2000 {
+    let (rows, next) = blocks(lines, at)?;
+    let above = introduction(lines, at);
+    if is_example(&above) {
         return None;
     }
-    let text = text.strip_prefix('|').unwrap_or(text);
-    let text = text.strip_suffix('|').unwrap_or(text);
-    let cells: Vec<String> = text.split('|').map(|cell| cell.trim().to_owned()).collect();
-    (cells.len() > 1 && cells.len() <= MAX_WORDS).then_some(cells)
-}
-
-/// Returns the cells of a line that has tabs between them.
-fn tabs(text: &str) -> Option<Vec<String>> {
-    let text = text.trim_start_matches(' ').trim_end();
-    if text.len() > 2000 {
-        return None;
-    }
-    let text = text.strip_prefix('\t').unwrap_or(text);
-    let cells: Vec<String> = text.split('\t').map(|cell| cell.trim().to_owned()).collect();
-    (cells.len() > 1 && cells.len() <= MAX_WORDS).then_some(cells)
-}
-
-/// Tells whether a line is drawn and not written.
-fn is_rule(text: &str) -> bool {
-    let mut drawn = 0;
-    let is_drawing = |c: char| match c {
-        '-' | '=' | '_' | '*' | '~' | '\u{2500}'..='\u{257f}' | '\u{2010}'..='\u{2015}' => {
-            drawn += 1;
-            true
-        }
-        '+' | '|' | ':' | ' ' | '\t' | '\u{a0}' => true,
-        _ => false,
-    };
-    text.chars().all(is_drawing) && drawn >= 3
-}
-
-/// Tells whether a line belongs to the page and not to the article: `Page 3 of 7`, `- 3 -`, an address.
-fn is_furniture(text: &str) -> bool {
-    let text = text.trim().to_lowercase();
-    let parts: Vec<&str> = text.split_whitespace().collect();
-    let is_number = |part: &&str| {
-        let digits = part.trim_matches(|c: char| !c.is_ascii_digit());
-        !digits.is_empty()
-            && digits.len() <= 4
-            && part.chars().all(|c| c.is_ascii_digit() || "-[]()/.,".contains(c))
-    };
-    match parts.as_slice() {
-        [.., "page", number] | [.., "page", number, "of" | "/", _] if parts.len() <= 12 => is_number(number),
-        [open, number, close] if *open == *close && matches!(*open, "-" | "--" | "\u{2013}") => {
-            is_number(number)
-        }
-        [address, rest @ ..] if rest.len() <= 3 => {
-            ["http://", "https://", "file://"].iter().any(|start| address.starts_with(start))
-        }
-        _ => matches!(
-            text.as_str(),
-            "(continued)" | "continued" | "[continued]" | "more" | "-more-" | "--more--"
-        ),
-    }
-}
-
-/// Returns what a text is without the marks of headings and emphasis.
-fn plain(text: &str) -> String {
-    let text = text.trim().trim_start_matches('#').trim();
-    text.trim_matches(['*', '_', '`']).split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Returns the paragraph above a line.
-fn introduction(lines: &[Line], at: usize) -> Option<String> {
-    let above = lines.get(..at)?;
-    let is_gap = |line: &&Line| line.is_blank() || line.text().is_some_and(is_rule);
-    let mut paragraph: Vec<&str> = Vec::new();
-    for line in above.iter().rev().skip_while(is_gap) {
-        let Some(text) = line.text().filter(|text| !text.trim().is_empty() && !is_rule(text)) else { break };
-        // What begins with a day is a row of another table.
-        if paragraph.len() >= MAX_INTRODUCTION || begins_with_day(text) {
-            break;
-        }
-        paragraph.push(text);
-    }
-    paragraph.reverse();
-    let text = paragraph.iter().map(|line| plain(line)).collect::<Vec<_>>().join(" ");
-    (!text.is_empty()).then_some(text)
-}
-
-/// Tells whether the first word of a line is a day in numbers.
-fn begins_with_day(text: &str) -> bool {
-    let first = text.split_whitespace().next().unwrap_or_default();
-    first.starts_with(|c: char| c.is_ascii_digit())
-        && likeness(Kind::Date, first).is_some_and(|score| score >= 90)
-}
-
-/// Returns the paragraph if it says of which files a table is.
-fn title(paragraph: Option<String>) -> Option<String> {
-    paragraph.filter(|text| {
-        text.ends_with(':') || announces_files(text) || (text.len() <= 100 && !text.ends_with('.'))
-    })
-}
-
-/// Tells whether a paragraph says that files of the fix follow.
-fn announces_files(paragraph: &str) -> bool {
-    let text = paragraph.to_lowercase();
-    [
-        "file attributes",
-        "attributes or later",
-        "following attributes",
-        "time stamp",
-        "timestamp",
-        "should have the following",
-        "must have the following",
-        "has the following file",
-        "had the following file",
-        "following files",
-        "following file",
-        "file information",
-        "file versions",
-        "files are available",
-        "or later:",
-        "version of this fix",
-        "version of the fix",
-        "this hotfix",
-        "this update",
-    ]
-    .iter()
-    .any(|cue| text.contains(cue))
-}
-
-/// Tells whether a paragraph says that what follows is no table of the fix.
-fn is_example(paragraph: &Option<String>) -> bool {
-    let Some(text) = paragraph.as_ref().map(|text| text.to_lowercase()) else { return false };
-    let cues = [
-        "for example",
-        "an example",
-        "example of",
-        "sample output",
-        "directory listing",
-        "output of",
-        "similar to the following",
-        "looks like",
-        "look like",
-        "log file",
-        "may appear as",
-        "directory of ",
-        "volume in drive",
-    ];
-    !announces_files(&text) && cues.iter().any(|cue| text.contains(cue))
+    let line = lines.get(at)?.number;
+    Some((vec![Table { line, heading: title(above), rows, lost: Vec::new() }], next))
 }
 
 /// What is known while a table is read.
@@ -593,10 +345,11 @@ impl<'a> Reader<'a> {
     /// Takes a line for a row of each table.
     fn row(&mut self, line: &'a Line, is_behind_gap: bool) -> bool {
         let Some(parts) = self.values(line) else { return false };
-        let wanted = if self.is_bare { 2 } else { 1 };
         let has_rows = self.open.iter().any(|table| !table.rows.is_empty());
         let holds = |values: &Values| {
-            if is_row(values, wanted) {
+            // A name without an ending may be any word: more must tell that it is one.
+            let is_name = values.rows(0).iter().all(|row| is_file_name(&row.file));
+            if self.is_row(values, if is_name { 1 } else { self.most_evidence() }) {
                 return true;
             }
             // A name and a platform, or a name with nothing: only in the middle of others.
@@ -688,7 +441,15 @@ impl<'a> Reader<'a> {
             None if text.len() > 60 && !text.ends_with(':') && !announces_files(&text) && has_rows => {
                 return false;
             }
-            None => self.start(number, Some(text)),
+            None => {
+                // What is added to the files of a platform is for it too.
+                let is_more = text.to_lowercase().starts_with("additional");
+                let platforms = std::mem::take(&mut self.platforms);
+                self.start(number, Some(text));
+                if is_more {
+                    self.platforms = platforms;
+                }
+            }
         }
         self.at = at;
         true
@@ -696,29 +457,30 @@ impl<'a> Reader<'a> {
 
     /// Tells whether a line is a row whatever stands above it.
     fn is_sure_row(&self, line: &'a Line) -> bool {
+        let wanted = self.most_evidence();
+        self.values(line).is_some_and(|parts| {
+            parts.iter().flatten().next().is_some()
+                && parts.iter().flatten().all(|values| self.is_row(values, wanted))
+        })
+    }
+
+    /// Returns how many values a row must have that is one whatever else is said of it: as many as there are columns, and no more
+    /// than two.
+    fn most_evidence(&self) -> usize {
         let most = self.headings.iter().map(|heading| {
             let counts = |kind: Kind| usize::from(heading.has(kind));
             [Kind::Date, Kind::Time, Kind::Version, Kind::Size].map(counts).iter().sum::<usize>()
         });
-        let wanted = if self.is_bare { 2 } else { most.max().unwrap_or(0).clamp(1, 2) };
-        self.values(line).is_some_and(|parts| {
-            parts.iter().flatten().next().is_some()
-                && parts.iter().flatten().all(|values| is_row(values, wanted))
-        })
+        most.max().unwrap_or(0).clamp(1, 2)
+    }
+
+    /// Tells whether values are a row of this table: where no heading says that rows follow, they must tell more.
+    fn is_row(&self, values: &Values, wanted: usize) -> bool {
+        if self.is_bare { values.stand_alone() } else { is_row(values, wanted) }
     }
 }
 
 /// Tells whether values are a row: a file, and as many that are surely of a table.
 fn is_row(values: &Values, wanted: usize) -> bool {
     values.has(Kind::File) && values.evidence() >= wanted
-}
-
-/// Returns the platform that the heading of a table speaks of.
-pub(super) fn platform_of_heading(heading: &str) -> Option<&str> {
-    let mut names = heading
-        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
-        .map(|word| word.trim_end_matches("-based"))
-        .filter(|word| is_processor(word));
-    let first = names.next()?;
-    names.all(|other| other.eq_ignore_ascii_case(first)).then_some(first)
 }

@@ -10,7 +10,7 @@ use time::{Date, Month, OffsetDateTime};
 use super::Finding;
 use super::code::Code;
 use super::files::about;
-use crate::article::{Row, Table, cell};
+use crate::article::{Row, Table, cell, platform};
 use crate::build::survey::SurveyedFile;
 use crate::recipe::Recipe;
 
@@ -28,12 +28,17 @@ pub(super) fn check(tables: &[Table], recipe: &Recipe, files: &[SurveyedFile]) -
 /// agrees best counts.
 fn check_rows(rows: &[&Row], files: &[SurveyedFile]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for row in rows.iter().filter(|row| !files.iter().any(|file| is_about(row, file))) {
+    let is_missing = |row: &&&Row| !files.iter().any(|file| is_about(row, file));
+    for row in rows.iter().filter(is_missing) {
         let finding = Finding::new(Code::NotInPayload)
             .of(&row.file)
             .values("in the article only", "the file in the payload")
             .remedy("add the file to the payload, or correct the article");
-        findings.push(platform(row).into_iter().fold(finding, Finding::on));
+        match platforms(row).as_slice() {
+            [] => {}
+            [platform] => findings.push(finding.on(*platform)),
+            _ => findings.push(finding),
+        }
     }
     for file in files {
         let of_rows = rows.iter().filter(|row| is_about(row, file)).map(|row| held(row, file));
@@ -50,20 +55,12 @@ fn check_rows(rows: &[&Row], files: &[SurveyedFile]) -> Vec<Finding> {
 
 fn is_about(row: &Row, file: &SurveyedFile) -> bool {
     let name = row.file.rsplit(['\\', '/']).next().unwrap_or_default();
-    name.eq_ignore_ascii_case(file.name.name())
-        && platform(row).is_none_or(|platform| platform == file.platform)
+    name.eq_ignore_ascii_case(file.name.name()) && platforms(row).contains(&file.platform)
 }
 
-/// Returns the platform that a row is about; none: every one.
-fn platform(row: &Row) -> Option<Platform> {
-    let text = row.platform.as_ref()?.to_ascii_lowercase();
-    let words = [
-        ("alpha", Platform::Alpha),
-        ("axp", Platform::Alpha),
-        ("intel", Platform::I386),
-        ("86", Platform::I386),
-    ];
-    words.into_iter().find_map(|(word, platform)| text.contains(word).then_some(platform))
+/// Returns the platforms that a row is about: where none is printed, every one; none, where bundles are not made for it.
+fn platforms(row: &Row) -> Vec<Platform> {
+    row.platform.as_deref().map_or_else(|| Platform::ALL.to_vec(), platform::platforms)
 }
 
 fn held(row: &Row, file: &SurveyedFile) -> Vec<Finding> {
@@ -161,6 +158,19 @@ mod tests {
         }
         for text in ["12/20/199", "2000", "13/40/2000", "28-Foo-2000", "", "é/1/2000", "Ja/1/2000"] {
             assert_eq!(day(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_about_every_platform_that_it_prints() {
+        let row = |printed: Option<&str>| Row { platform: printed.map(str::to_owned), ..Row::default() };
+        for (printed, wanted) in [
+            (Some("Intel and Alpha"), &Platform::ALL[..]),
+            (Some("Alpha"), &[Platform::Alpha]),
+            (Some("Macintosh"), &[]),
+            (None, &Platform::ALL),
+        ] {
+            assert_eq!(platforms(&row(printed)), wanted, "{printed:?}");
         }
     }
 }
