@@ -22,17 +22,22 @@ const MAX_REPEATED: usize = 1 << 20;
 const LAYOUT: &[&str] =
     &["table", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "hr", "xmp", "listing"];
 
-/// Tells whether a text is a page.
+/// Tells whether a text is a page: by how it begins, or by the tags in it, unless it begins as the text of an article does, which
+/// may speak of tags.
 pub(super) fn is_page(text: &str) -> bool {
-    let start: String = text.trim_start().chars().take(16).collect::<String>().to_ascii_lowercase();
-    let starts = ["<!doctype", "<html", "<head", "<body", "<?xml", "<!--"];
-    let lower = || text.to_ascii_lowercase();
-    let marks =
+    const STARTS: [&str; 6] = ["<!doctype", "<html", "<head", "<body", "<?xml", "<!--"];
+    const MARKS: [&str; 10] =
         ["<html", "<body", "</html>", "</body>", "</table>", "</pre>", "</td>", "</p>", "</h1>", "</h2>"];
-    starts.iter().any(|tag| start.starts_with(tag)) || {
-        let lower = lower();
-        marks.iter().any(|tag| lower.contains(tag))
+    const LABELS: [&str; 3] = ["document", "title", "article"];
+    let first: String = text.trim_start().chars().take(16).collect::<String>().to_ascii_lowercase();
+    if STARTS.iter().any(|tag| first.starts_with(tag)) {
+        return true;
     }
+    if first.split_once(':').is_some_and(|(label, _)| LABELS.contains(&label.trim_end())) {
+        return false;
+    }
+    let lower = text.to_ascii_lowercase();
+    MARKS.iter().any(|tag| lower.contains(tag))
 }
 
 /// Reads the lines of a page.
@@ -407,6 +412,12 @@ mod tests {
             .map(|line| (line.number, matches!(line.content, Content::Cells(_))))
             .collect();
         assert_eq!(numbers, [(3, false), (4, false), (6, true), (8, true)]);
+    }
+
+    #[test]
+    fn an_article_that_speaks_of_tags_is_no_page() {
+        assert!(!is_page("DOCUMENT:Q123456  x\nTITLE   :A\n\nThe </body> tag is missing.\n"));
+        assert!(is_page("A fragment:<p>x</p>") && is_page(" <HTML><p>Title: x"));
     }
 
     #[test]

@@ -88,6 +88,11 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
+    /// Tells whether it announces what has not come yet.
+    fn is_open(&self) -> bool {
+        self.items.is_empty() && self.paragraph.text.ends_with(':')
+    }
+
     /// Returns the step and its list as one text.
     fn whole(&self) -> String {
         let mut text = self.paragraph.text.clone();
@@ -151,7 +156,7 @@ fn procedures(paragraphs: &[Paragraph]) -> Vec<Vec<Step<'_>>> {
             }
             open.push(Step { paragraph, items: Vec::new(), role });
         } else if let Some(step) = open.last_mut()
-            && (paragraph.kind == Part::Item || is_list_of_files(&paragraph.text))
+            && (paragraph.kind == Part::Item || is_list_of_files(&paragraph.text) || step.is_open())
         {
             step.items.push(&paragraph.text);
         } else if lower.contains("replace the")
@@ -210,7 +215,10 @@ fn read(steps: &[Step<'_>], names: &BTreeSet<String>, found: &mut Instructions) 
         let is_before = first.is_none_or(|first| at < first);
         let is_wish = is_step && first.is_some() && step.role == SITE_SERVER && is_by_hand(&lower);
         if is_wish || lower.contains("before you apply this hotfix, you must") {
-            let text = step.whole().split_whitespace().collect::<Vec<_>>().join(" ");
+            let parts = steps.iter().skip(at + 1).take_while(|step| step.paragraph.kind == Part::SubStep);
+            let parts = parts.zip('a'..='z').map(|(part, letter)| format!(" {letter}) {}", part.whole()));
+            let text = std::iter::once(step.whole()).chain(parts).collect::<String>();
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
             let text = text.strip_prefix("NOTE: ").unwrap_or(&text).to_owned();
             let by_hand =
                 ByHand { line: step.paragraph.line, is_before: is_before && !is_late(&lower), text };
@@ -468,7 +476,7 @@ mod tests {
              folder.\n\nManual Installation\n-------------------\n\n1. Stop the SMS_EXECUTIVE and SMS Site Component Manager services.\n\n2. Replace \
              the Abc.dll file in the\n   <Sms root dir>\\Bin\\<Platform> folder with the version\n   obtained from the update.\n\n3. Copy the \
              Def.dll file to the <Drive>:\\Sms\\Inboxes\\X\\<Platform>\n   folder.\n\n4. Replace the Compver.ini file in the \
-             <Sms_root>\\Inboxes\\X folder with the\n   Compverx.ini file.\n\n5. Run the Update.sql script.\n\n6. Restart the services.\n\nHow to \
+             <Sms_root>\\Inboxes\\X folder with the\n   Compverx.ini file.\n\n5. Run the Update.sql script, for which:\n\n   a. Open it.\n\n   b. Look for:\n\n      x = 1\n\n6. Restart the services.\n\nHow to \
              Manually Update a Remote SMS Provider\n-------------------------------------------\n\n1. Use Regsvr32.exe to unregister the \
              files:\n\n    - <SMS_root>\\bin\\<processor type>\\Abc.dll\n\n2. Make a backup copy of the file(s).\n\n3. Copy the updated file(s) to \
              the SMS Provider\n   folder.\n",
@@ -494,7 +502,10 @@ mod tests {
         let services = ["SMS_EXECUTIVE", "SMS_SITE_COMPONENT_MANAGER"].map(str::to_owned);
         assert_eq!(found.services, BTreeSet::from(services));
         let [step] = found.by_hand.try_into().unwrap();
-        assert_eq!((step.is_before, step.text.as_str()), (false, "Run the Update.sql script."));
+        assert_eq!(
+            (step.is_before, step.text.as_str()),
+            (false, "Run the Update.sql script, for which: a) Open it. b) Look for: x = 1")
+        );
     }
 
     #[test]

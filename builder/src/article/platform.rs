@@ -97,6 +97,10 @@ const LINKS: &[&str] = &["and", "or", "&", "+", "/", ",", "platform", "platforms
 
 /// Tells whether a text names a platform.
 pub(super) fn is_platform(text: &str) -> bool {
+    // `(Windows` is the beginning of something longer.
+    if text.matches('(').count() != text.matches(')').count() {
+        return false;
+    }
     let text = text.trim_matches(|c| matches!(c, '(' | ')' | '[' | ']' | '*')).to_ascii_lowercase();
     let mut names = 0;
     let words: Vec<&str> = text.split([' ', ',', '/']).filter(|word| !word.is_empty()).collect();
@@ -220,7 +224,7 @@ mod tests {
         ] {
             assert!(is_platform(text), "{text}");
         }
-        for text in ["2000", "95", "and", "Ccm.dll", "the Intel version", "", "4.0"] {
+        for text in ["2000", "95", "and", "Ccm.dll", "the Intel version", "", "4.0", "(Windows", "NT)"] {
             assert!(!is_platform(text), "{text}");
         }
     }

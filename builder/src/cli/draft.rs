@@ -196,6 +196,14 @@ impl DraftArgs {
     }
 }
 
+/// Says how many questions a recipe leaves open.
+fn open_questions(recipe: &str) -> String {
+    match recipe.lines().filter(|line| line.starts_with("# ? ")).count() {
+        1 => "1 open question".to_owned(),
+        count => format!("{count} open questions"),
+    }
+}
+
 /// Returns where the recipe of an article is written.
 fn target(output: &Path, article: &Article, is_alone: bool) -> Result<PathBuf, Failure> {
     if !output.is_dir() {
@@ -218,4 +226,20 @@ fn target(output: &Path, article: &Article, is_alone: bool) -> Result<PathBuf, F
     let folder = output.join(id);
     make_folder(&folder)?;
     Ok(folder.join("update.toml"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_counted() {
+        for (recipe, said) in [
+            ("# ? One.\n#   Still one.\nid = \"Q1\"\n", "1 open question"),
+            ("# ? One.\n# ? Two.\n", "2 open questions"),
+            ("# A note.\n", "0 open questions"),
+        ] {
+            assert_eq!(open_questions(recipe), said);
+        }
+    }
 }

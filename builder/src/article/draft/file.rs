@@ -56,8 +56,11 @@ impl Draft<'_> {
                 self.ask(format!("{name:?} can be no name of a file in a bundle: it is left out."));
                 continue;
             }
-            let claims = platforms.iter().map(|platform| (name.to_lowercase(), *platform));
-            if !claims.fold(true, |is_free, claim| self.claimed.insert(claim) && is_free) {
+            let claims: Vec<(String, Platform)> =
+                platforms.iter().map(|platform| (name.to_lowercase(), *platform)).collect();
+            let is_taken = claims.iter().any(|claim| self.claimed.contains(claim));
+            self.claimed.extend(claims);
+            if is_taken {
                 self.ask(format!(
                     "{} would go in as {name} too: settle which of them does. It is left out.",
                     file.name
