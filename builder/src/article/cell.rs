@@ -12,7 +12,7 @@ pub(crate) use size::Size;
 use size::are_thousands;
 pub(super) use time::Time;
 
-use super::platform::is_platform;
+use super::platform::{is_platform, is_processor};
 
 /// What a column of a file table holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,7 +75,7 @@ pub(super) fn is_blank(text: &str) -> bool {
 fn version_likeness(text: &str) -> Option<i32> {
     let (first, rest) = text.split_at(text.find([' ', '(']).unwrap_or(text.len()));
     let rest = rest.trim();
-    let is_in_brackets = rest.starts_with('(') && rest.ends_with(')') && !is_platform(rest);
+    let is_in_brackets = rest.starts_with('(') && rest.ends_with(')') && !is_processor(rest);
     let digits = first.strip_prefix(['v', 'V']).unwrap_or(first).trim_end_matches('*');
     if !rest.is_empty() && !is_in_brackets {
         // A short word that tells how it was built: only behind a whole version.
@@ -220,6 +220,7 @@ mod tests {
             ("5.0:2195.2194", 100),
             ("3,1,0,2124", 60),
             ("5.0.2195.3649 shp", 50),
+            ("05.00.4319 (SP2)", 100),
         ] {
             assert_eq!(version_likeness(text), Some(score), "{text}");
         }

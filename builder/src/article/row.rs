@@ -279,7 +279,8 @@ impl Heading {
                     values.set(&Column { kind, platform: None, span: None }, text);
                     rest = rest.get(count..)?;
                 }
-                None if rest.len() == 1 && is_blank(&join(rest)) => break,
+                // What stands for a value that is missing, or for the attributes of a file.
+                None if rest.first().is_some_and(|word| is_blank(word.text)) => rest = rest.get(1..)?,
                 None if !has_heading && rest.first().is_some_and(|word| is_label(word.text)) => {
                     rest = rest.get(1..)?;
                 }

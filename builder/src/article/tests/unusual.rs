@@ -27,6 +27,13 @@ fn versions_and_sizes_in_unusual_forms_are_of_their_columns() {
 ",
         ),
         (
+            "   File Date    Time           File Size   File Name\n   -----\n   01-17-1997   7:02:38p ----   352,256   Abc\\Def.exe\n",
+            "
+# -
+01-17-1997 | 7:02:38p | - | 352,256 | Abc\\Def.exe | -
+",
+        ),
+        (
             "   Date         Time     Size   File name      Platform\n   -----\n   22-FEB-2001  11:31    94.5   Abc.dll        i386\n",
             "
 # -
