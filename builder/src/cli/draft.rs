@@ -196,14 +196,6 @@ impl DraftArgs {
     }
 }
 
-/// Says how many questions a recipe leaves open.
-fn open_questions(recipe: &str) -> String {
-    match recipe.lines().filter(|line| line.starts_with("# ? ")).count() {
-        1 => "1 open question".to_owned(),
-        count => format!("{count} open questions"),
-    }
-}
-
 /// Returns where the recipe of an article is written.
 fn target(output: &Path, article: &Article, is_alone: bool) -> Result<PathBuf, Failure> {
     if !output.is_dir() {
