@@ -185,13 +185,11 @@ impl DraftArgs {
                 .hint("name another file by --output, or overwrite it by --force"));
         }
         write_file(&path, recipe.as_bytes())?;
-        let open = recipe.lines().filter(|line| line.starts_with("# ? ")).count();
-        let open = match open {
-            0 => "no open question".to_owned(),
-            1 => "1 open question (`# ?`)".to_owned(),
-            more => format!("{more} open questions (`# ?`)"),
-        };
-        notes.push_str(&format!("{}: the recipe of {shown}, with {open}\n", path.display()));
+        notes.push_str(&format!(
+            "{}: the recipe of {shown}, with {}\n",
+            path.display(),
+            open_questions(&recipe)
+        ));
         Ok(Some(path))
     }
 }
@@ -220,6 +218,15 @@ fn target(output: &Path, article: &Article, is_alone: bool) -> Result<PathBuf, F
     Ok(folder.join("update.toml"))
 }
 
+/// Says how many questions a recipe leaves open.
+fn open_questions(recipe: &str) -> String {
+    match recipe.lines().filter(|line| line.starts_with("# ? ")).count() {
+        0 => "no open question".to_owned(),
+        1 => "1 open question (`# ?`)".to_owned(),
+        more => format!("{more} open questions (`# ?`)"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,9 +234,9 @@ mod tests {
     #[test]
     fn questions_are_counted() {
         for (recipe, said) in [
-            ("# ? One.\n#   Still one.\nid = \"Q1\"\n", "1 open question"),
-            ("# ? One.\n# ? Two.\n", "2 open questions"),
-            ("# A note.\n", "0 open questions"),
+            ("# ? One.\n#   Still one.\nid = \"Q1\"\n", "1 open question (`# ?`)"),
+            ("# ? One.\n# ? Two.\n", "2 open questions (`# ?`)"),
+            ("# A note.\n", "no open question"),
         ] {
             assert_eq!(open_questions(recipe), said);
         }
