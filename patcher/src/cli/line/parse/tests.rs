@@ -105,8 +105,7 @@ fn a_line_that_is_refused_names_what_was_found_wanted_and_perhaps_meant() {
         ("status -x", &["-x is no option of status"]),
         ("status --zebra=x", &["--zebra is no option of status"]),
         ("status --bundle", &["--bundle is no option of status"]),
-        ("status", &["status lacks --target <DIR>"]),
-        ("apply", &["apply lacks <BUNDLE>, --role <ROLE>, --target <DIR>, --keys <KEYS>"]),
+        ("verify", &["verify lacks <BUNDLE>, --keys <KEYS>"]),
         ("apply --help-roles", &["apply lacks <BUNDLE>"]),
         ("ready sp2", &["ready lacks --target <DIR>..."]),
         ("status --target", &["--target <DIR> lacks its value, and the line ends"]),
@@ -132,6 +131,19 @@ fn a_line_that_is_refused_names_what_was_found_wanted_and_perhaps_meant() {
     ] {
         let message = refused(line);
         assert!(words.iter().all(|word| message.contains(word)), "{line}: {message}");
+    }
+}
+
+/// What a machine's registry tells may be left out where there is one.
+#[test]
+fn a_target_is_wanted_where_no_registry_tells_it() {
+    if cfg!(windows) {
+        assert!(refused("apply").contains("apply lacks <BUNDLE>, --keys <KEYS>"));
+        assert!(matches!(parsed("status"), Ok(Meant::Run(command, _)) if command.name == "status"));
+    } else {
+        let lacking = "apply lacks <BUNDLE>, --role <ROLE>, --target <DIR>, --keys <KEYS>";
+        assert!(refused("apply").contains(lacking));
+        assert!(refused("status").contains("status lacks --target <DIR>"));
     }
 }
 
