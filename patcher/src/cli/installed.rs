@@ -12,6 +12,9 @@ use crate::host::{Machine, RegistryAt, ServicesAt};
 use crate::name::Role;
 use crate::update::installed::{Unclear, choose, look};
 
+/// What helps wherever the line does not say enough.
+const HINT: &str = "name the folder by --target, and the part it plays by --role";
+
 /// A target with the part that it plays.
 #[derive(Debug)]
 pub(super) struct Part {
@@ -61,12 +64,9 @@ pub(super) fn target(
 }
 
 fn unclear(error: Unclear) -> Failure {
-    match &error {
-        Unclear::Nowhere { .. } => Failure::new(ExitCode::WrongTarget, error)
-            .hint("name the folder by --target, and the part it plays by --role"),
-        Unclear::Several { .. } => Failure::new(ExitCode::BadCommandLine, error)
-            .hint("run once for each: --role, or --target for commands that take no role, chooses one"),
-        Unclear::NoFolder { .. } => Failure::new(ExitCode::WrongTarget, error)
-            .hint("correct the value, or name the folder by --target and the part it plays by --role"),
-    }
+    let code = match error {
+        Unclear::Nowhere { .. } | Unclear::NoFolder { .. } => ExitCode::WrongTarget,
+        Unclear::Several { .. } => ExitCode::BadCommandLine,
+    };
+    Failure::new(code, error).hint(HINT)
 }

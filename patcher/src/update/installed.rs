@@ -22,12 +22,10 @@ pub struct Installed<'r> {
 #[derive(thiserror::Error)]
 pub enum Unclear {
     /// The machine states none.
-    #[error("the registry of this machine does not state where {what} is ({looked})")]
+    #[error("the registry of this machine does not state where that part of the product is (known: {known})")]
     Nowhere {
-        /// What was asked for.
-        what: String,
-        /// The values that would state it.
-        looked: String,
+        /// The values that would state it, each with its part.
+        known: String,
     },
     /// It states several in different folders.
     #[error("this machine has more than one part of the product: {}", found.join(", "))]
@@ -74,7 +72,7 @@ pub fn choose<'i, 'r>(
     };
     let meant: Vec<&'i Installed<'r>> = installed.iter().filter(is_meant).collect();
     let Some((&first, others)) = meant.split_first() else {
-        return Err(nowhere(roles, role, folder));
+        return Err(nowhere(roles));
     };
     if others.iter().any(|other| !is_same(&other.folder, &first.folder)) {
         let found = meant.iter().map(|part| format!("{} in {}", part.role.role, part.folder)).collect();
@@ -86,18 +84,14 @@ pub fn choose<'i, 'r>(
     Ok(first)
 }
 
-fn nowhere(roles: &[RoleEntry], role: Option<&Role>, folder: Option<&Path>) -> Unclear {
-    let asked = roles.iter().filter(|entry| role.is_none_or(|role| entry.role == *role));
-    let looked: Vec<String> =
-        asked.filter_map(|entry| Some(format!("{} for {}", entry.installed.as_ref()?, entry.role))).collect();
-    let what = match (role, folder) {
-        (Some(role), _) => format!("the role {role}"),
-        (None, Some(folder)) => format!("{} as a part of the product", folder.display()),
-        (None, None) => "the product".to_owned(),
-    };
-    let looked =
-        if looked.is_empty() { "no value is known that would".to_owned() } else { looked.join(", ") };
-    Unclear::Nowhere { what, looked }
+fn nowhere(roles: &[RoleEntry]) -> Unclear {
+    let mut known = String::new();
+    for entry in roles {
+        if let Some(at) = &entry.installed {
+            known.push_str(&format!("{}{at} for {}", if known.is_empty() { "" } else { ", " }, entry.role));
+        }
+    }
+    Unclear::Nowhere { known }
 }
 
 /// Tells whether two paths name one folder, as far as their letters tell.
@@ -158,7 +152,7 @@ mod tests {
         assert_eq!(chosen(&two, Some("console"), None).unwrap(), r"console in E:\Smsadmin");
         assert_eq!(chosen(&two, None, Some("e:/smsadmin/")).unwrap(), r"console in E:\Smsadmin");
         let elsewhere = chosen(&two, None, Some(r"E:\Sms")).unwrap_err();
-        assert!(elsewhere.contains(r"where E:\Sms as a part of the product is"), "{elsewhere}");
+        assert!(elsewhere.contains("does not state where that part of the product is"), "{elsewhere}");
     }
 
     #[test]
@@ -169,7 +163,7 @@ mod tests {
             "{nothing}"
         );
         let provider = chosen(&[(SITE, r"D:\Sms")], Some("provider"), None).unwrap_err();
-        assert!(provider.contains("where the role provider is (no value is known that would)"), "{provider}");
+        assert!(provider.contains("does not state where that part of the product is"), "{provider}");
         for text in ["Sms", r"\Sms", r"\\SITE1\Sms", r"%SystemDrive%\Sms", r"D:Sms", "D:\\a\nb", "D:\\a|b"] {
             let refused = chosen(&[(SITE, text)], None, None).unwrap_err();
             assert!(refused.contains("a full path such as"), "{text}: {refused}");
