@@ -304,6 +304,13 @@ pub trait Registry {
     fn remove_key(&self, key: &RegistryKey) -> Result<(), HostError>;
 }
 
+/// Returns Windows' word for the processor of a machine, as its registry keeps the environment variable; none if it does not.
+pub fn processor(registry: &dyn Registry) -> Result<Option<String>, HostError> {
+    const ENVIRONMENT: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment";
+    let Ok(key) = ENVIRONMENT.parse() else { return Ok(None) };
+    Ok(registry.value(&key, "PROCESSOR_ARCHITECTURE")?.and_then(|value| value.as_text()))
+}
+
 /// The COM servers of the machine whose files these are.
 pub trait ComServers {
     /// Has a COM server register itself; one that is registered already is no error.

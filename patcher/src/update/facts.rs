@@ -10,16 +10,12 @@ use crate::bundle::manifest::{MAX_MEMBER, Manifest};
 use crate::bundle::product::{Gate, RoleEntry};
 use crate::chain::debug_as_shown;
 use crate::digest::Digest;
-use crate::host::{Files, Host, HostError, Kind, Registry, Volume};
+use crate::host::{Files, Host, HostError, Kind, Registry, Volume, processor};
 use crate::image::Image;
 use crate::platform::{Machine, Platform};
 use crate::registry::RegistryValue;
 use crate::target_path::TargetPath;
 use crate::version::FileVersion;
-
-/// The value in which Windows keeps the environment variable of that name, which tells the machine's processor.
-const PROCESSOR: (&str, &str) =
-    (r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment", "PROCESSOR_ARCHITECTURE");
 
 /// What is known of a target for one manifest and role.
 #[derive(Debug)]
@@ -154,7 +150,7 @@ pub fn gather(
         Control::None => (None, None),
         Control::Look | Control::Change => {
             let facts: Result<_, _> = manifest.gates.iter().map(|gate| GateFact::of(host, gate)).collect();
-            (Some(facts?), processor(host)?)
+            (Some(facts?), processor(host)?.and_then(|word| Platform::of_processor(&word)))
         }
     };
     let services = match role.filter(|_| request.services == super::plan::Services::Controlled) {
@@ -176,14 +172,6 @@ pub fn gather(
         foreign_folders: foreign_folders(host, target, role)?,
         order: role.map_or(Ok(Proven::NotNeeded), |role| order::look(host, manifest, role, request))?,
     })
-}
-
-/// Returns the platform of the machine whose registry this is.
-fn processor(registry: &dyn Registry) -> Result<Option<Platform>, HostError> {
-    let (key, name) = PROCESSOR;
-    let Ok(key) = key.parse() else { return Ok(None) };
-    let word = registry.value(&key, name)?.and_then(|value| value.as_text());
-    Ok(word.and_then(|word| Platform::of_processor(&word)))
 }
 
 fn files(

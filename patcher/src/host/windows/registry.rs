@@ -11,7 +11,7 @@ use windows_sys::Win32::System::Registry::{
 };
 
 use super::{done, fill, is_code, wide};
-use crate::host::{HostError, Registry, Server};
+use crate::host::{HostError, Registry, Server, processor};
 use crate::registry::{RegistryKey, RegistryValue};
 
 /// Longest value that is read: many times what belongs into a registry ("Registry Element Size Limits": 2,048 bytes).
@@ -75,10 +75,7 @@ impl Live {
 
     /// Tells whether the machine says that it has one view only. A Windows before XP denies access to who asks for another.
     fn is_32_bit(&self) -> bool {
-        const ENVIRONMENT: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment";
-        let Ok(key) = ENVIRONMENT.parse() else { return false };
-        let processor = self.value(&key, "PROCESSOR_ARCHITECTURE").ok().flatten();
-        let processor = processor.and_then(|value| value.as_text()).unwrap_or_default();
+        let processor = processor(self).ok().flatten().unwrap_or_default();
         ["x86", "ALPHA"].iter().any(|name| processor.eq_ignore_ascii_case(name))
     }
 
