@@ -64,9 +64,7 @@ pub(super) static PROGRAM: Program = Program {
                     )
                     .required_unless("help-roles")
                     .told(),
-                    option("target", "DIR", "The folder to update")
-                        .required_unless("help-roles")
-                        .told(),
+                    target("The folder to update").required_unless("help-roles"),
                     KEYS.required_unless("help-roles"),
                     PLATFORM,
                     VARIANT,
@@ -119,7 +117,7 @@ pub(super) static PROGRAM: Program = Program {
             arguments: &[
                 &[
                     UPDATE,
-                    option("target", "DIR", "The folder that was updated").required().told(),
+                    target("The folder that was updated"),
                     DRY_RUN,
                     LOG,
                     MIF,
@@ -138,7 +136,7 @@ pub(super) static PROGRAM: Program = Program {
                    \"discarded\", \"rolled-back\", \"completed\" or \"completed-after-restart\").",
             example: r"recover --target D:\Sms",
             arguments: &[
-                &[option("target", "DIR", "The folder that was being updated").required().told()],
+                &[target("The folder that was being updated")],
                 CONTENTION,
                 MACHINE,
                 OUTPUT,
@@ -154,7 +152,7 @@ pub(super) static PROGRAM: Program = Program {
                    assumed_build, files (each: path, state: \"as-installed\", \"replaced-by-later\", \"changed\", \"newer\", \
                    \"old\" or \"missing\", replaced_by, installed_version, installed_sha256, found_version, found_sha256)).",
             example: r"status --target D:\Sms",
-            arguments: &[&[option("target", "DIR", "The folder").required().told()], OUTPUT],
+            arguments: &[&[target("The folder")], OUTPUT],
             run: status::run,
         },
         Command {
@@ -177,7 +175,7 @@ pub(super) static PROGRAM: Program = Program {
                         "A bundle, whose conditions are looked at in place of the built-in ones",
                     )
                     .requires("keys"),
-                    option("target", "DIR", "The folder that updates are for").required().told(),
+                    target("The folder that updates are for"),
                     KEYS,
                     option(
                         "role",
@@ -246,7 +244,7 @@ pub(super) static PROGRAM: Program = Program {
             arguments: &[
                 &[
                     UPDATE,
-                    option("target", "DIR", "The folder that was updated").required().told(),
+                    target("The folder that was updated"),
                     option("to", "DIR", "The folder on the disk or share; it is made if it is missing").required(),
                     option(
                         "bundle",
@@ -326,6 +324,11 @@ pub(super) static PROGRAM: Program = Program {
         },
     ],
 };
+
+/// The folder that a command works on.
+const fn target(help: &'static str) -> Argument {
+    option("target", "DIR", help).required().told()
+}
 
 const BUNDLE: Argument = operand("bundle", "BUNDLE", "The bundle");
 const UPDATE: Argument = operand(

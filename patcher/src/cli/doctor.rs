@@ -69,7 +69,7 @@ pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> 
         }
         None => {
             let part = installed::part(&product.roles, args.role.as_ref(), None, &args.machine)?;
-            part.note.iter().for_each(|note| console.say(format!("  note: {note}")));
+            part.tell(console);
             (part.target, Some(part.role))
         }
     };

@@ -24,6 +24,13 @@ pub(super) struct Part {
     pub(super) note: Option<String>,
 }
 
+impl Part {
+    /// Tells people how it became known.
+    pub(super) fn tell(&self, console: &Console) {
+        self.note.iter().for_each(|note| console.say(format!("  note: {note}")));
+    }
+}
+
 /// Returns the part that is meant, of those that a product has.
 pub(super) fn part(
     roles: &[RoleEntry],
@@ -38,7 +45,7 @@ pub(super) fn part(
         return Err(bad_command(
             "the target is not named, and --registry or --services are those of another machine",
         )
-        .hint("name the folder by --target, and the part it plays by --role"));
+        .hint(HINT));
     }
     let registry = Machine::open(&ServicesAt::Nobody, &RegistryAt::Local, &None)?;
     let installed = look(&registry, roles)?;
@@ -58,9 +65,9 @@ pub(super) fn target(
     if let Some(target) = given {
         return Ok(target.to_owned());
     }
-    let Part { target, note, .. } = part(&own::product().roles, None, None, machine)?;
-    note.iter().for_each(|note| console.say(format!("  note: {note}")));
-    Ok(target)
+    let part = part(&own::product().roles, None, None, machine)?;
+    part.tell(console);
+    Ok(part.target)
 }
 
 fn unclear(error: Unclear) -> Failure {
