@@ -295,9 +295,8 @@ fn identity(one: &[Json], other: &[Json]) -> Option<&'static str> {
 fn by_name(key: &str, name: &str, one: &[Json], other: &[Json], changes: &mut Vec<Change>) {
     let called = |element: &Json| element.at(name).map(shown).unwrap_or_default();
     let [ours, theirs] = [one, other].map(|side| side.iter().map(called).collect::<Vec<String>>());
-    // Of a name that stands there twice the first counts.
     let [a, b]: [BTreeMap<&str, &Json>; 2] = [(&ours, one), (&theirs, other)]
-        .map(|(names, side)| names.iter().map(String::as_str).zip(side).rev().collect());
+        .map(|(names, side)| names.iter().map(String::as_str).zip(side).collect());
     let (kept, added): (Vec<&String>, Vec<&String>) =
         theirs.iter().partition(|name| a.contains_key(name.as_str()));
     let before: Vec<&String> = ours.iter().filter(|name| b.contains_key(name.as_str())).collect();
