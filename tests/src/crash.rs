@@ -44,11 +44,20 @@ pub fn damaged_and_healed(platform: &str) -> [Memory; 2] {
     [damaged, healed]
 }
 
-/// Returns all that is tried on a platform: fresh files, files of an earlier update, damaged files, files in use;
+/// Returns a server on which somebody had put T1's new files, and the same after T1 was applied and recorded there.
+pub fn by_hand_and_recorded(platform: &str) -> [Memory; 2] {
+    let by_hand = server(platform, &tiny().new);
+    let recorded = by_hand.next_process(&[]);
+    run_apply(&recorded, tiny()).expect("nothing interrupts it");
+    [by_hand, recorded]
+}
+
+/// Returns all that is tried on a platform: fresh files, new files that nobody recorded, files of an earlier update, damaged files, files in use;
 /// applied and rolled back.
 pub fn stories(platform: &str) -> Vec<Story> {
     let [old, new, newest] = servers(platform);
     let [damaged, healed] = damaged_and_healed(platform);
+    let [by_hand, recorded] = by_hand_and_recorded(platform);
     let in_use = old.next_process(&[]);
     in_use.hold_open(Some(&file(platform, "Two.ini")));
     let files: &Files = &tiny().old;
@@ -67,6 +76,8 @@ pub fn stories(platform: &str) -> Vec<Story> {
             original: Some(Product::of(&old)),
             ..story("apply to damaged files", &damaged, apply, &[&damaged, &new])
         },
+        story("apply to new files", &by_hand, apply, &[&by_hand, &recorded]),
+        story("rollback of a mere record", &recorded, roll_back, &[&by_hand, &recorded]),
         story("apply to files in use", &in_use, apply, &[&old, &new]),
         story("rollback", &new, roll_back, &[&old, &new]),
         story("rollback of the later of two updates", &newest, roll_back, &[&new, &newest]),

@@ -134,16 +134,10 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
     plan.notes.extend(note);
     show(&manifest, &plan, console);
 
-    let changes = plan.changes().count();
-    let mut code = ExitCode::Success;
-    let outcome = if changes == 0 {
-        console.result(format!("{}: already current, nothing to change", manifest.id));
-        "already-current"
-    } else if args.dry_run {
-        console.result(format!("{}: {changes} files would be changed (dry run)", manifest.id));
-        "would-change"
-    } else {
-        confirm(args, console, changes)?;
+    let is_run = plan.has_work() && !args.dry_run;
+    let mut applied = Applied::Now;
+    if is_run {
+        confirm(args, console, plan.changes().count())?;
         let backends = reach.backends();
         let source = std::path::absolute(&args.bundle).unwrap_or_else(|_| args.bundle.clone());
         let apply = Apply {
@@ -156,24 +150,22 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
             backends: &backends,
             contention: &contention,
         };
-        match apply.run(&machine, &mut observer)? {
-            Applied::Now => console.result(format!("{}: installed, {changes} files changed", manifest.id)),
-            Applied::AtRestart => {
-                code = ExitCode::RestartNeeded;
-                console.result(format!(
-                    "{}: files are in use; all {changes} will be replaced when the machine restarts",
-                    manifest.id
-                ));
-                console
-                    .result("  restart it, then run `recover`; `rollback` before the restart takes it back");
-            }
+        applied = apply.run(&machine, &mut observer)?;
+    }
+    let (outcome, text) = outcome(&plan, applied, args.dry_run);
+    console.result(format!("{}: {text}", manifest.id));
+    let (code, when) = match applied {
+        Applied::Now => (ExitCode::Success, "now"),
+        Applied::AtRestart => {
+            console.result("  restart it, then run `recover`; `rollback` before the restart takes it back");
+            (ExitCode::RestartNeeded, "after the restart")
         }
-        let when = if code == ExitCode::Success { "now" } else { "after the restart" };
+    };
+    if is_run {
         for step in &plan.after {
             console.result(format!("  {when} by hand: {step}"));
         }
-        if code == ExitCode::Success { "changed" } else { "awaits-restart" }
-    };
+    }
     let json = object!({
         "command": "apply",
         "outcome": outcome,
@@ -186,6 +178,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         "platform": plan.platform,
         "variant": plan.variant,
         "dry_run": args.dry_run,
+        "recorded": is_run,
         "assumed_build": args.assume_build,
         "signers": bundle.verified().signers(),
         "key_ring": bundle.verified().trust().ring().edition(),
@@ -199,6 +192,27 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         "after": plan.after,
     });
     Ok(Done { code, json })
+}
+
+/// Returns the word for how a run ended, and what it says to people.
+fn outcome(plan: &Plan, applied: Applied, is_dry_run: bool) -> (&'static str, String) {
+    let changes = plan.changes().count();
+    match applied {
+        Applied::AtRestart => (
+            "awaits-restart",
+            format!("files are in use; all {changes} will be replaced when the machine restarts"),
+        ),
+        Applied::Now if changes == 0 => {
+            let record = match (plan.only_records, is_dry_run) {
+                (false, _) => "",
+                (true, true) => "; would be recorded as installed (dry run)",
+                (true, false) => "; recorded as installed",
+            };
+            ("already-current", format!("already current, nothing to change{record}"))
+        }
+        Applied::Now if is_dry_run => ("would-change", format!("{changes} files would be changed (dry run)")),
+        Applied::Now => ("changed", format!("installed, {changes} files changed")),
+    }
 }
 
 fn step_json(step: &plan::Step) -> Json {
@@ -308,7 +322,11 @@ fn show(manifest: &Manifest, plan: &Plan, console: &Console) {
 
 /// Asks, where somebody is there and has not said yes.
 fn confirm(args: &ApplyArgs, console: &Console, changes: usize) -> Result<(), Failure> {
-    if args.yes || !console.is_interactive() || console.ask(&format!("Change {changes} files now?")) {
+    if changes == 0
+        || args.yes
+        || !console.is_interactive()
+        || console.ask(&format!("Change {changes} files now?"))
+    {
         return Ok(());
     }
     Err(Failure::new(ExitCode::Cancelled, "cancelled; nothing was changed"))

@@ -48,7 +48,7 @@ pub(super) static PROGRAM: Program = Program {
                  are kept in the target's folder `$NtUninstall...$`.",
             ],
             json: "command, outcome (\"changed\", \"already-current\", \"awaits-restart\", or of a dry run \"would-change\"), \
-                   code, id, revision, product, target, role, platform, variant (null if the files come in none), dry_run, assumed_build, signers, key_ring (name, version; null if \
+                   code, id, revision, product, target, role, platform, variant (null if the files come in none), dry_run, recorded (whether this run left a record), assumed_build, signers, key_ring (name, version; null if \
                    it has none), downgrade (the revision below which it goes; null if none), recovered (each: id, run, found, did), files (each: path, decision, found_version, found_sha256, wanted_version), services \
                    (each: service, was, start, dependents), registry, notes, before, after. A refusal or failure, of any \
                    command: command, outcome (\"refused\" or \"failed\"), code, error, causes, findings (each: kind, subject, \

@@ -69,8 +69,11 @@ fn roll_back(args: &RollbackArgs, console: &Console, log: &mut Log) -> Result<Do
         for file in &plan.files {
             console.say(format!("  {}", file.to));
         }
-        let count = plan.files.len();
-        console.result(format!("{}: {count} files would be put back (dry run)", plan.folder.id));
+        let text = match plan.files.len() {
+            0 => "would be rolled back; it had changed no file (dry run)".to_owned(),
+            count => format!("{count} files would be put back (dry run)"),
+        };
+        console.result(format!("{}: {text}", plan.folder.id));
         return Ok(done(args, path, &plan.folder.id, &plan.files, &[]));
     }
     let contention = args.contention.contention(InUse::Refuse);
@@ -92,7 +95,11 @@ fn roll_back(args: &RollbackArgs, console: &Console, log: &mut Log) -> Result<Do
     }
     let machine = reach.machine()?;
     let plan = rollback::rollback(&machine, target, args.id.as_ref(), &contention, &mut observer)?;
-    console.result(format!("{}: rolled back, {} files are as before", plan.folder.id, plan.files.len()));
+    let text = match plan.files.len() {
+        0 => "rolled back; it had changed no file".to_owned(),
+        count => format!("rolled back, {count} files are as before"),
+    };
+    console.result(format!("{}: {text}", plan.folder.id));
     for step in begin.iter().flat_map(|begin| &begin.after) {
         console.result(format!("  now by hand: {step}"));
     }

@@ -69,7 +69,7 @@ pub struct Apply<'a> {
     pub request: &'a Request,
     /// The records that were found in the target.
     pub states: &'a [StateFolder],
-    /// What was decided by them and shown; it must change something.
+    /// What was decided by them and shown; it must have work.
     pub plan: &'a Plan,
     /// The bundle's path.
     pub source: &'a Path,
@@ -123,7 +123,7 @@ impl Apply<'_> {
                 version: old.version,
             }),
             new: FileRecord { size: step.file.size, sha256: step.file.sha256, version: step.file.version },
-            register: step.file.register && self.plan.registers,
+            register: step.is_change() && step.file.register && self.plan.registers,
         };
         let verified = self.bundle.verified();
         let found: Vec<_> = self
@@ -158,7 +158,7 @@ impl Apply<'_> {
             ring: verified.trust().ring().edition().cloned(),
             seen: Some(verified.trust().day()),
             downgrade: self.plan.downgrade,
-            steps: self.plan.changes().map(record).collect(),
+            steps: self.plan.recorded().map(record).collect(),
         })
     }
 
@@ -311,7 +311,7 @@ impl<'a> Transaction<'a> {
     /// Makes every new file ready beside the target, whose own files are only read.
     fn stage(&mut self, bundle: &mut VerifiedBundle, plan: &Plan, begin: &Begin) -> Result<(), UpdateError> {
         ensure_folder(self.host, &self.run.stage())?;
-        for (number, (step, record)) in plan.changes().zip(&begin.steps).enumerate() {
+        for (step, (number, record)) in plan.changes().zip(changes(&begin.steps)) {
             let place = self.target.locate(self.host, &record.to)?;
             let old = self.read_old(&place, record)?;
             let old = record.old.as_ref().map(|known| known.sha256).zip(old);
@@ -386,7 +386,7 @@ impl<'a> Transaction<'a> {
             values::unregister(self.host, self.target, &steps, &mut self.recorder)?;
         }
         let mut folders = BTreeSet::new();
-        for (step, record) in steps.iter().enumerate() {
+        for (step, record) in changes(&steps) {
             folders.extend(self.swap(step, record)?);
         }
         // Once for all: until the commit an undo sees from the files themselves what was renamed.
@@ -407,7 +407,7 @@ impl<'a> Transaction<'a> {
     ///
     /// A staged file that is removed before is left out, so that an undo takes the order back.
     fn schedule(&mut self, steps: &[StepRecord]) -> Result<Applied, UpdateError> {
-        for (step, record) in steps.iter().enumerate() {
+        for (step, record) in changes(steps) {
             let place = self.target.locate(self.host, &record.to)?;
             self.run.record(self.host, Record::Intent { step })?;
             self.host.rename_at_restart(&self.run.staged_file(step), &place.full)?;
@@ -433,7 +433,9 @@ impl<'a> Transaction<'a> {
             let found = digest_at(self.host, &self.target.locate(self.host, &record.to)?)?;
             if found != Some(record.new.sha256) {
                 let wanted = [Some(record.new.sha256)];
-                return Err(changed(record, found, &wanted, "it is not what was just put there"));
+                let what =
+                    if record.is_change() { "it is not what was just put there" } else { CHANGED_MEANWHILE };
+                return Err(changed(record, found, &wanted, what));
             }
         }
         Ok(())
@@ -443,7 +445,7 @@ impl<'a> Transaction<'a> {
     /// paths.
     fn back_up(&mut self, steps: &[StepRecord]) -> Result<Vec<PathBuf>, UpdateError> {
         let (mut old_files, mut folders) = (Vec::new(), BTreeSet::new());
-        for record in steps.iter().filter(|record| record.old.is_some()) {
+        for (_, record) in changes(steps).filter(|(_, record)| record.old.is_some()) {
             let place = self.target.locate(self.host, &record.to)?;
             let bytes = self.read_old(&place, record)?.unwrap_or_default();
             let backup = self.run.backup_file(&record.to);
@@ -489,7 +491,7 @@ impl<'a> Transaction<'a> {
         if found == wanted {
             return Ok(bytes);
         }
-        Err(changed(record, found, &[wanted], "it was changed while the update was prepared"))
+        Err(changed(record, found, &[wanted], CHANGED_MEANWHILE))
     }
 
     /// Ends a run that failed: leaves nothing of it if it has touched nothing, otherwise undoes it.
@@ -516,6 +518,14 @@ impl<'a> Transaction<'a> {
         }
         ApplyError::RolledBack { source: cause }
     }
+}
+
+/// What is wrong with a file that is not as the plan was made for.
+const CHANGED_MEANWHILE: &str = "it was changed while the update was prepared";
+
+/// Returns the steps that change a file, with their positions.
+fn changes(steps: &[StepRecord]) -> impl Iterator<Item = (usize, &StepRecord)> {
+    steps.iter().enumerate().filter(|(_, step)| step.is_change())
 }
 
 /// Returns the time by the new file's PE header, which is what the article prints of it.

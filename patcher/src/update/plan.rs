@@ -129,6 +129,8 @@ pub struct Plan {
     pub variant: Option<Variant>,
     /// A step for each file of the update, in the manifest's order.
     pub steps: Vec<Step>,
+    /// Whether every file is there already and no record says that the update is installed: a run makes that record.
+    pub only_records: bool,
     /// The services that the run stops and starts, in the order of stopping.
     pub services: Vec<ServiceEntry>,
     /// What these were when the plan was made, with those that depend on them.
@@ -153,6 +155,19 @@ impl Plan {
     /// Returns the steps that change a file.
     pub fn changes(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| step.is_change())
+    }
+
+    /// Returns the steps of which a run takes a record: those that change a file, or where it only records, those that
+    /// found the new one.
+    pub fn recorded(&self) -> impl Iterator<Item = &Step> {
+        let is_recorded =
+            |step: &&Step| step.is_change() || self.only_records && step.decision == Decision::AlreadyCurrent;
+        self.steps.iter().filter(is_recorded)
+    }
+
+    /// Tells whether there is anything to do for a run.
+    pub fn has_work(&self) -> bool {
+        self.only_records || self.changes().next().is_some()
     }
 }
 
@@ -211,6 +226,11 @@ pub enum Reason {
 }
 
 impl Decision {
+    /// Tells whether the update has nothing to do about the file, whoever put it there.
+    pub fn is_current(&self) -> bool {
+        matches!(self, Self::AlreadyCurrent | Self::NewerOnTarget | Self::AbsentNotWanted)
+    }
+
     /// Returns the word for it in results.
     pub fn word(&self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::UpdateError;
 use super::doctor::Evidence;
 use super::facts::gather;
-use super::plan::{Decision, Request, Step, decide};
+use super::plan::{Request, decide};
 use super::state::{self, superseding};
 use super::status::{Condition, UpdateStatus, status};
 use super::target::TargetRoot;
@@ -115,13 +115,8 @@ fn is_current(host: &dyn Host, target: TargetRoot<'_>, manifest: &Manifest) -> R
     let Some(role) = manifest.roles.iter().find(|entry| entry.after.is_empty()) else { return Ok(false) };
     let request = Request::to_look_at(role.role.clone(), None);
     let facts = gather(host, target, manifest, &request)?;
-    let is_there = |step: &Step| {
-        matches!(
-            step.decision,
-            Decision::AlreadyCurrent | Decision::NewerOnTarget | Decision::AbsentNotWanted
-        )
-    };
-    Ok(decide(manifest, &facts, &request).is_ok_and(|plan| plan.steps.iter().all(is_there)))
+    let plan = decide(manifest, &facts, &request);
+    Ok(plan.is_ok_and(|plan| plan.steps.iter().all(|step| step.decision.is_current())))
 }
 
 fn presence_of(update: &UpdateStatus) -> Presence {

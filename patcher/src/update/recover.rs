@@ -114,7 +114,7 @@ fn require_untouched(host: &dyn Host, target: TargetRoot<'_>, run: &Run) -> Resu
 
 /// Says how far a run had come.
 fn found(run: &Run) -> String {
-    let all = run.begin().map_or(0, |begin| begin.steps.len());
+    let all = run.begin().map_or(0, |begin| begin.steps.iter().filter(|step| step.is_change()).count());
     let stopped = run.journal.stopped();
     let mut words = match run.phase() {
         Phase::Staging => "files were being staged, none was touched".to_owned(),
@@ -123,7 +123,7 @@ fn found(run: &Run) -> String {
         }
         Phase::Open => format!("{} of {all} files were replaced or about to be", run.journal.touched()),
         Phase::Scheduled => format!("{all} files were to be replaced at a restart"),
-        Phase::Committed => "every file was replaced, the records were not finished".to_owned(),
+        Phase::Committed => "every file was in place, the records were not finished".to_owned(),
         Phase::Undoing => format!("{} files were being put back", run.journal.touched()),
         Phase::RolledBack => "every file was put back, the records were not finished".to_owned(),
     };

@@ -7,7 +7,7 @@ use super::contention::Contention;
 use super::journal::StepRecord;
 use super::recorder::{Event, Observer, Recorder, unfinished};
 use super::run::space_of;
-use super::state::{self, Run, StateFolder, files_left_by};
+use super::state::{self, Run, StateFolder, files_of, steps_of};
 use super::target::TargetRoot;
 use super::undo::{Undo, UndoError, changed, check_backups, digest_at};
 use crate::chain::debug_as_shown;
@@ -93,7 +93,7 @@ pub struct RollbackPlan {
     pub folder: StateFolder,
     /// Its runs on top of the target, oldest first: those that no run of another update lies between.
     pub runs: Vec<Run>,
-    /// The files, each as the newest of these runs left it and as the oldest found it.
+    /// The files that they changed, each as the newest of them left it and as the oldest found it.
     pub files: Vec<StepRecord>,
 }
 
@@ -122,7 +122,7 @@ pub fn plan(
     }
     let on_top = stack.iter().rev().take_while(|(folder, _)| folder.id == top.id).count();
     let runs: Vec<Run> = stack.iter().rev().take(on_top).rev().map(|(_, run)| (*run).clone()).collect();
-    let files_of_runs = files_left_by(&runs);
+    let files_of_runs = files_of(steps_of(&runs).filter(|step| step.is_change()));
     check(files, target, top, &runs, &files_of_runs)?;
     check_space(files, target, &files_of_runs)?;
     Ok(RollbackPlan { folder: (*top).clone(), runs, files: files_of_runs })

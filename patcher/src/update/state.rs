@@ -103,7 +103,7 @@ impl StateFolder {
 
     /// Returns the files of the installed update.
     pub fn installed_files(&self) -> Vec<StepRecord> {
-        files_left_by(self.committed())
+        files_of(steps_of(self.committed()))
     }
 
     /// Returns the digests that later runs of the update found and put back: what this run's files may be too.
@@ -228,10 +228,15 @@ pub fn superseding<'s>(states: &'s [StateFolder], id: &UpdateId) -> Option<&'s U
     states.iter().find(supersedes).map(|state| &state.id)
 }
 
-/// Returns the files of runs, given oldest first: each as the newest of them left it, and as the oldest found it.
-pub fn files_left_by<'r>(runs: impl IntoIterator<Item = &'r Run>) -> Vec<StepRecord> {
+/// Returns the steps of runs.
+pub fn steps_of<'r>(runs: impl IntoIterator<Item = &'r Run>) -> impl Iterator<Item = &'r StepRecord> {
+    runs.into_iter().filter_map(Run::begin).flat_map(|begin| &begin.steps)
+}
+
+/// Returns the files of steps, given oldest first: each as the newest of them left it, and as the oldest found it.
+pub fn files_of<'r>(steps: impl Iterator<Item = &'r StepRecord>) -> Vec<StepRecord> {
     let mut files: BTreeMap<String, StepRecord> = BTreeMap::new();
-    for step in runs.into_iter().filter_map(Run::begin).flat_map(|begin| &begin.steps) {
+    for step in steps {
         files
             .entry(step.to.folded())
             .and_modify(|file| file.new = step.new.clone())

@@ -13,7 +13,7 @@ use qfe_patcher::update::recover::Remedy;
 use qfe_patcher::update::rollback::RollbackError;
 use qfe_tests::crash::explore::{Depth, ERRORS};
 use qfe_tests::crash::machine::{Product, ROOT, file, run_apply, run_recover, run_rollback};
-use qfe_tests::crash::{servers, stories};
+use qfe_tests::crash::{by_hand_and_recorded, servers, stories};
 use qfe_tests::samples::tiny;
 
 fn explore(platform: &str, is_tried: fn(&str) -> bool) {
@@ -152,6 +152,32 @@ fn effects_come_in_the_order_of_the_journals_invariants() {
     assert!(commit < first("start "), "services run again once the update stands");
     assert!(last("start ") < *records.last().unwrap(), "that they run is recorded afterwards");
     assert!(!steps[..commit].iter().any(|step| step.starts_with("remove")), "nothing is removed before");
+}
+
+#[test]
+fn a_record_of_new_files_touches_no_file_and_stops_no_service() {
+    let [by_hand, recorded] = by_hand_and_recorded("i386");
+    let touches = |step: &&String| {
+        step.starts_with("stop ")
+            || step.starts_with("start ")
+            || step.contains("/sms/Bin")
+            || step.contains("backup")
+    };
+    assert_eq!(recorded.steps().iter().find(touches), None);
+    assert_eq!(Product::of(&recorded).files(), Product::of(&by_hand).files());
+    assert_ne!(Product::of(&recorded), Product::of(&by_hand), "the registry says that it is installed");
+
+    // A damaged file is the update's now, and healed; the rollback takes back what the update did, and no more.
+    let healed = recorded.next_process(&[]);
+    healed.put(&file("i386", "One.ini"), b"damaged");
+    let damaged = healed.next_process(&[]);
+    run_apply(&healed, tiny()).unwrap();
+    assert_eq!(Product::of(&healed).files().keys().collect::<Vec<_>>().len(), 3);
+    let one = |machine: &Memory| Product::of(machine).files()[&file("i386", "One.ini")].0.clone();
+    assert_eq!(one(&healed), tiny().new["One.ini"]);
+    run_rollback(&healed).unwrap();
+    assert_eq!(one(&healed), one(&damaged));
+    assert!(run_rollback(&healed).is_err(), "nothing is installed any more");
 }
 
 #[test]

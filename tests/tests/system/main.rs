@@ -22,6 +22,7 @@ mod hostile;
 mod images;
 mod interoperation;
 mod product;
+mod records;
 mod registry_files;
 mod release;
 mod rollups;

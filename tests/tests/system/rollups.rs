@@ -92,7 +92,23 @@ fn a_rollup_is_one_update_with_the_last_file_of_each_name() {
                 let steps = result["after"].as_array().unwrap();
                 let is_step = |step: &&serde_json::Value| step.as_str() == Some("Run Update.sql.");
                 assert_eq!(steps.iter().filter(is_step).count(), usize::from(!is_there));
+                assert_eq!(result["recorded"], true);
                 if is_there {
+                    // Whoever put the files there: it is installed, for those that require it too.
+                    let needs = Fix::new("Q3", 1380, "requires = ['R1']").text(
+                        "D.ini",
+                        "old",
+                        "new",
+                        "when = 'always'",
+                    );
+                    site.apply(&needs.build(), "site-server", &[]).succeeds();
+                    site.run("rollback", &["R1"]).ends(ExitCode::UndoOrder).says(&["Q3"]);
+                    site.run("rollback", &["Q3"]).succeeds();
+                    site.run("rollback", &["Q2"]).ends(ExitCode::UndoOrder).says(&["R1"]);
+                    site.run("rollback", &["R1"]).succeeds().says(&["it had changed no file"]);
+                    assert_versions(&site, platform, [FIRST, SECOND, SECOND]);
+                    site.run("rollback", &["Q2"]).succeeds();
+                    assert_versions(&site, platform, [FIRST, FIRST, OLD]);
                     continue;
                 }
                 // It stands for both; and it goes as it came, as a whole.

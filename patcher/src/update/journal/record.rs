@@ -128,7 +128,7 @@ pub struct Begin {
     pub seen: Option<Day>,
     /// The revision below which it went, as the user said: that which was installed, or the oldest not withdrawn.
     pub downgrade: Option<u32>,
-    /// The files, in the order in which they are replaced.
+    /// The files, in the order in which they are replaced; where none is, those that were found as they should be.
     pub steps: Vec<StepRecord>,
 }
 
@@ -161,7 +161,7 @@ object_json!(Begin {
     steps,
 });
 
-/// A file that a run replaces or adds.
+/// A file that a run replaces or adds; or one that it found as it would have put it there, of which it only takes a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepRecord {
     /// The file below the target, as the disk spells it.
@@ -175,6 +175,13 @@ pub struct StepRecord {
 }
 
 object_json!(StepRecord { to, old, new, register or default });
+
+impl StepRecord {
+    /// Tells whether the file is replaced or added, or was found as it should be.
+    pub fn is_change(&self) -> bool {
+        self.old.as_ref().is_none_or(|old| old.sha256 != self.new.sha256)
+    }
+}
 
 /// A registry value that a run sets.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -46,12 +46,14 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
     // No Windows that this program runs on can load an Alpha file.
     let registers = request.com_servers == Control::Change && platform == Some(Platform::I386);
     let changes = steps.iter().any(Step::is_change);
+    let is_unrecorded = is_unrecorded(manifest, facts, &steps);
+    let only_records = is_unrecorded && facts.is_writable;
     let paths: Vec<&str> = steps.iter().map(|step| step.to.as_str()).collect();
     let verdict =
         gate::judge(manifest.into(), facts.gates.as_deref(), &request.role, request.assumed_build, &paths);
     findings.extend(verdict.findings);
     findings.extend(superseded_finding(manifest, facts, &steps));
-    findings.extend(space_finding(facts, &steps));
+    findings.extend(space_finding(facts, &steps).filter(|_| changes || only_records));
     let chosen = chosen_services(role, facts, &steps);
     let found_services = services::join(chosen.iter().map(|(_, found)| found.to_vec()));
     if changes {
@@ -66,6 +68,13 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
     let mut notes = notes(manifest, facts, &steps);
     notes.extend(verdict.notes);
     notes.extend(trust_notes);
+    if is_unrecorded && !only_records {
+        notes.push(format!(
+            "{} is not recorded as installed, for this user may not write to the target: updates that require it will be \
+             refused",
+            manifest.id
+        ));
+    }
     let (before, mut after) = if changes {
         manual_steps(manifest, role, request, registers, &steps)
     } else {
@@ -73,7 +82,7 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
     };
     after.extend(verdict.after);
     let values = match (&manifest.registration, request.registry) {
-        (Some(registration), Control::Change) if changes => {
+        (Some(registration), Control::Change) if changes || only_records => {
             let key = verdict.level.and_then(|level| registration.key(level));
             key.map_or_else(Vec::new, |key| {
                 registration.values.iter().map(|value| (key.clone(), value.clone())).collect()
@@ -89,7 +98,8 @@ pub fn decide(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<P
         found_services,
         registers,
         values,
-        programs: role.programs.clone(),
+        programs: if changes { role.programs.clone() } else { Vec::new() },
+        only_records,
         downgrade: downgrade.filter(|_| changes),
         notes,
         before,
@@ -257,11 +267,22 @@ fn superseded_finding(manifest: &Manifest, facts: &Facts, steps: &[Step]) -> Opt
     })
 }
 
+/// Tells whether every file of the update is there, by whomever, and no record says that it is installed.
+///
+/// Without one, updates that require it would be refused for ever, and nothing could be taken to roles that come after as
+/// proof.
+fn is_unrecorded(manifest: &Manifest, facts: &Facts, steps: &[Step]) -> bool {
+    let own = facts.states.iter().find(|state| state.id == manifest.id).and_then(StateFolder::installed);
+    own.is_none_or(|begin| begin.revision < manifest.revision)
+        && superseding(&facts.states, &manifest.id).is_none()
+        && steps.iter().all(|step| step.decision.is_current())
+}
+
 /// Refuses where the volume has no room for the new files beside the old ones and their backup.
 fn space_finding(facts: &Facts, steps: &[Step]) -> Option<Finding> {
     let sizes = |step: &Step| [step.file.size].into_iter().chain(step.present.as_ref().map(|old| old.size));
     let needed = space_for(steps.iter().filter(|step| step.is_change()).flat_map(sizes));
-    let free = facts.volume.free.filter(|free| *free < needed && steps.iter().any(Step::is_change))?;
+    let free = facts.volume.free.filter(|free| *free < needed)?;
     Some(Finding {
         kind: FindingKind::NoSpace,
         subject: "free space on the volume of the target".to_owned(),

@@ -133,6 +133,32 @@ fn known_old_files_are_replaced_and_the_new_one_is_current() {
 }
 
 #[test]
+fn where_every_file_is_current_the_run_only_records_it() {
+    let of = |facts: &Facts| decide(&manifest("add-file", false), facts, &request()).unwrap();
+    let current = intel(b"new", "2.0.1380.1125");
+    let plan = of(&current);
+    assert!(plan.only_records && plan.has_work() && plan.changes().next().is_none());
+    assert_eq!(plan.recorded().count(), 1);
+    assert!(
+        plan.programs.is_empty() && plan.before.is_empty() && plan.after.is_empty(),
+        "nothing is replaced"
+    );
+    // What is later is not the update's.
+    let plan = of(&intel(b"x", "2.0.1380.1126"));
+    assert!(plan.only_records && plan.recorded().next().is_none());
+    // Of the same version and other contents nobody knows whether it is the update's.
+    assert!(!of(&intel(b"x", "2.0.1380.1125")).has_work());
+    assert!(!of(&intel(b"old", "2.0.1380.1000")).only_records);
+
+    let read_only = of(&Facts { is_writable: false, ..intel(b"new", "2.0.1380.1125") });
+    assert!(!read_only.has_work() && read_only.notes[0].contains("not recorded"), "{:?}", read_only.notes);
+    let mut full = intel(b"new", "2.0.1380.1125");
+    full.volume.free = Some(1_000);
+    let findings = decide(&manifest("add-file", false), &full, &request()).unwrap_err();
+    assert_eq!(findings[0].kind, FindingKind::NoSpace);
+}
+
+#[test]
 fn or_later_is_decided_by_numbers() {
     assert_eq!(decision(&intel(b"x", "2.0.1380.1126")), Ok(Decision::NewerOnTarget));
     assert_eq!(decision(&intel(b"x", "2.00.1493.2009")), Ok(Decision::NewerOnTarget));
@@ -304,7 +330,7 @@ fn a_volume_without_room_for_new_files_and_backup_is_refused_with_both_numbers()
     );
     facts.volume.free = Some(24_582);
     assert!(decide(&manifest("add-file", false), &facts, &request()).is_ok());
-    facts.files[0].present = Some(present(b"new", Machine::I386, "2.0.1380.1125"));
+    facts.files[0].present = Some(present(b"x", Machine::I386, "2.0.1380.1125"));
     facts.volume.free = Some(0);
     assert!(decide(&manifest("add-file", false), &facts, &request()).is_ok(), "nothing is to be written");
 }
