@@ -22,7 +22,8 @@ use std::time::SystemTime;
 use super::console::Console;
 use super::failure::Failure;
 use super::line::Given;
-use super::{Done, verify};
+use super::{Done, own, verify};
+use crate::bundle::manifest::Manifest;
 use crate::exit::ExitCode;
 use crate::host::Disk;
 use crate::json::Json;
@@ -58,14 +59,18 @@ impl Subject {
     /// Takes what a bundle says of itself, believed or not: a refusal of it must be found as well.
     pub(super) fn of_bundle(bundle: &Path) -> Self {
         let manifest = verify::open_file(bundle).ok().and_then(|bundle| bundle.manifest_unverified().ok());
-        manifest.map_or_else(Self::default, |manifest| {
-            Self::new(&manifest.product, manifest.id.as_str(), manifest.revision)
-        })
+        manifest.as_ref().map_or_else(Self::default, Self::of_manifest)
     }
 
-    /// Takes the update of a target that a rollback is about: the named one, or the last.
-    pub(super) fn of_target(target: &Path, id: Option<&UpdateId>) -> Self {
-        let states = TargetRoot::open(&Disk, target).ok().and_then(|target| state::scan(&Disk, target).ok());
+    fn of_manifest(manifest: &Manifest) -> Self {
+        Self::new(&manifest.product, manifest.id.as_str(), manifest.revision)
+    }
+
+    /// Takes the update that a rollback is about: of those in the target the named one, or the last; where there is none,
+    /// or no target, that which the running program is the bundle of.
+    pub(super) fn of_rollback(target: Option<&Path>, id: Option<&UpdateId>) -> Self {
+        let scan = |target: &Path| state::scan(&Disk, TargetRoot::open(&Disk, target).ok()?).ok();
+        let states = target.and_then(scan);
         let folders = states.iter().flatten();
         let begun = folders
             .filter(|folder| match id {
@@ -74,7 +79,11 @@ impl Subject {
             })
             .max_by_key(|folder| folder.last_sequence())
             .and_then(|folder| folder.installed().or_else(|| folder.runs.last()?.begin()));
-        begun.map_or_else(Self::default, |begin| Self::new(&begin.product, begin.id.as_str(), begin.revision))
+        let own = || own::manifest().filter(|own| id == Some(&own.id)).map(Self::of_manifest);
+        begun
+            .map(|begin| Self::new(&begin.product, begin.id.as_str(), begin.revision))
+            .or_else(own)
+            .unwrap_or_default()
     }
 
     /// Takes what the result of a command says.

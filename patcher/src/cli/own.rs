@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::verify;
 use crate::bundle::container::program::Program;
@@ -38,18 +39,20 @@ impl Own {
 
 /// Returns the update that the running program is the bundle of; none if it is no bundle.
 pub(super) fn id() -> Option<UpdateId> {
-    manifest().map(|manifest| manifest.id)
+    manifest().map(|manifest| manifest.id.clone())
 }
 
 /// Returns the facts of the product that the running program updates, without believing them; the built-in ones if it is
 /// no bundle. They tell where to look, and change nothing.
 pub(super) fn product() -> Product {
-    manifest().map_or_else(Product::built_in, |manifest| manifest.facts_of_product())
+    manifest().map_or_else(Product::built_in, Manifest::facts_of_product)
 }
 
-fn manifest() -> Option<Manifest> {
-    let own = Own::find()?;
-    verify::open_file(&own.path).ok()?.manifest_unverified().ok()
+/// Returns the manifest of the running program, read once and not believed; none if it is no bundle.
+pub(super) fn manifest() -> Option<&'static Manifest> {
+    static MANIFEST: OnceLock<Option<Manifest>> = OnceLock::new();
+    let read = || verify::open_file(&Own::find()?.path).ok()?.manifest_unverified().ok();
+    MANIFEST.get_or_init(read).as_ref()
 }
 
 /// Tells whether a path is that of the running program.

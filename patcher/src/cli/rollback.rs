@@ -51,17 +51,16 @@ impl RollbackArgs {
 
 pub(super) fn run(mut given: Given, console: &Console) -> Result<Done, Failure> {
     let args = RollbackArgs::take(&mut given)?;
-    let subject = || match &args.target {
-        Some(target) => mif::Subject::of_target(target, args.id.as_ref()),
-        None => mif::Subject::default(),
-    };
+    let target = installed::target(args.target.as_deref(), &args.machine, console);
+    let known = target.as_ref().ok().cloned();
+    let subject = || mif::Subject::of_rollback(known.as_deref(), args.id.as_ref());
     mif::reported(&args.mif, subject, console, || {
-        Log::open(args.log.as_deref())?.of_run("Rollback", console, |log| roll_back(&args, console, log))
+        let log = Log::open(args.log.as_deref())?;
+        log.of_run("Rollback", console, |log| roll_back(&args, &target?, console, log))
     })
 }
 
-fn roll_back(args: &RollbackArgs, console: &Console, log: &mut Log) -> Result<Done, Failure> {
-    let path = &installed::target(args.target.as_deref(), &args.machine, console)?;
+fn roll_back(args: &RollbackArgs, path: &Path, console: &Console, log: &mut Log) -> Result<Done, Failure> {
     let target = TargetRoot::open(&Disk, path)?;
     if args.dry_run {
         require_rest(target)?;

@@ -104,7 +104,15 @@ fn where_the_machine_states_its_product_the_switches_alone_are_enough() {
     // As long as it states nothing there is nothing to be done, and it says so.
     let lost = ends(run(&site, &["/s", "--json"]), ExitCode::WrongTarget);
     assert!(lost.json()["error"].as_str().unwrap().contains("Installation Directory"), "{lost:?}");
-    ends(run(&site, &["/y", "/s", "--json"]), ExitCode::WrongTarget);
+    let undo = ["/y", "/s", "--json", "--mif", r"C:\Fixes\status.mif"];
+    let mif = |parts: &[&str]| {
+        let text = fs::read_to_string(site.machine.disk("Fixes/status.mif")).unwrap();
+        for part in [&["Systems Management Server 2.0", "Q252717 revision 1"], parts].concat() {
+            assert!(text.contains(&format!("VALUE = \"{part}")), "{part}: {text}");
+        }
+    };
+    ends(run(&site, &undo), ExitCode::WrongTarget);
+    mif(&["Failed", "refused, code 1642: "]);
     site.is_old();
 
     // A site server has its console in its own folder.
@@ -125,7 +133,8 @@ fn where_the_machine_states_its_product_the_switches_alone_are_enough() {
     ends(run(&site, &["doctor", "--json"]), ExitCode::Success);
     ends(run(&site, &["recover", "--json"]), ExitCode::Success);
     ends(run(&site, &["stage", "--to", r"C:\Staged", "--json"]), ExitCode::Success);
-    ends(run(&site, &["/y", "/s", "--json"]), ExitCode::Success);
+    ends(run(&site, &undo), ExitCode::Success);
+    mif(&["Success", "changed, code 0"]);
     site.is_old();
     site.services_run();
 
