@@ -41,8 +41,13 @@ pub enum Json {
 }
 
 /// What is wrong with a text, and where.
+///
+/// One pointer: a value of many fields may fail at each.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-pub struct JsonError {
+pub struct JsonError(Box<Wrong>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Wrong {
     /// The byte of the text, or the keys that lead there; empty: the whole.
     place: String,
     what: String,
@@ -52,18 +57,16 @@ debug_as_shown!(JsonError);
 
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.place.is_empty() {
-            f.write_str(&self.what)
-        } else {
-            write!(f, "{}: {}", self.place, self.what)
-        }
+        let Wrong { place, what } = &*self.0;
+        if place.is_empty() { f.write_str(what) } else { write!(f, "{place}: {what}") }
     }
 }
 
 impl JsonError {
     /// Makes the error of a value at these keys.
+    #[cold]
     pub fn new(place: &str, what: impl Into<String>) -> Self {
-        Self { place: place.to_owned(), what: what.into() }
+        Self(Box::new(Wrong { place: place.to_owned(), what: what.into() }))
     }
 
     /// Makes the error of a word that is not known at a key.

@@ -19,7 +19,7 @@ pub(super) fn is_space(byte: u8) -> bool {
 }
 
 pub(super) fn error(at: usize, what: String) -> JsonError {
-    JsonError { place: format!("byte {at}"), what }
+    JsonError::new(&format!("byte {at}"), what)
 }
 
 struct Parser<'t> {

@@ -238,8 +238,9 @@ impl JsonError {
     /// Puts what leads there before the place.
     #[cold]
     pub(super) fn within(mut self, step: &str) -> Self {
-        let joint = if self.place.is_empty() || self.place.starts_with('[') { "" } else { "." };
-        self.place = format!("{step}{joint}{}", self.place);
+        let place = &mut self.0.place;
+        let joint = if place.is_empty() || place.starts_with('[') { "" } else { "." };
+        *place = format!("{step}{joint}{place}");
         self
     }
 }
