@@ -3,13 +3,14 @@
 //! A recipe that exists has the form of one: known keys, safe names, versions of four numbers. Whether it agrees
 //! with its profile and its payload is found out later, all at once, by [`crate::build::survey`].
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use qfe_patcher::bundle::product::Moment;
 use qfe_patcher::name::{Role, UpdateId, Variant};
@@ -229,6 +230,9 @@ pub struct FileRule {
     pub name: TargetPath,
     /// The version that its version resource must state.
     pub version: Option<VersionRule>,
+    /// The version that it must state instead where it is of one of these variants.
+    #[serde(default, deserialize_with = "by_variant")]
+    pub versions: BTreeMap<Variant, VersionRule>,
     /// Platforms it exists for; none: those of the payload.
     #[serde(default, deserialize_with = "ours")]
     pub platforms: Option<Vec<Platform>>,
@@ -249,13 +253,39 @@ pub struct FileRule {
 impl FileRule {
     /// Makes the rule for a file of which the recipe says nothing.
     pub fn of(name: TargetPath) -> Self {
-        Self { name, version: None, platforms: None, roles: None, to: None, when: None, register: false }
+        Self {
+            name,
+            version: None,
+            versions: BTreeMap::new(),
+            platforms: None,
+            roles: None,
+            to: None,
+            when: None,
+            register: false,
+        }
+    }
+
+    /// Returns the version wanted of the file for a platform, of a variant if it comes in several.
+    pub fn version_on(&self, platform: Platform, variant: Option<&Variant>) -> Option<FileVersion> {
+        let own = variant.and_then(|variant| self.versions.get(variant));
+        own.or(self.version.as_ref()).and_then(|version| version.on(platform))
     }
 
     /// Tells whether the rule holds for a platform.
     pub fn is_for(&self, platform: Platform) -> bool {
         self.platforms.as_ref().is_none_or(|platforms| platforms.contains(&platform))
     }
+}
+
+/// Takes a table whose keys are names of variants.
+fn by_variant<'de, T, D>(deserializer: D) -> Result<BTreeMap<Variant, T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let written = BTreeMap::<String, T>::deserialize(deserializer)?;
+    let named = |(name, value): (String, T)| Ok((name.parse().map_err(D::Error::custom)?, value));
+    written.into_iter().map(named).collect()
 }
 
 /// Takes a text or a list of them.
@@ -380,6 +410,7 @@ mod tests {
              [[file]]\nname = 'Ccm.dll'\nversion = '2.00.1380.1125'\nroles = ['site-server']\nto = 'Bin/{platform}'\n\
              when = 'always'\nregister = true\n\
              [[file]]\nname = 'Q/X.dll'\nversion = { i386 = '1.2.3.4' }\nplatforms = ['i386']\n\
+             versions = { german = '1.2.3.5', french = { alpha = '1.2.3.6' } }\n\
              [article]\nsymptoms = 'It fails.'\n",
         )
         .unwrap();
@@ -390,6 +421,14 @@ mod tests {
         assert_eq!((ccm.when, ccm.register), (Some(When::Always), true));
         assert_eq!(other.version.as_ref().unwrap().on(Platform::Alpha), None);
         assert!(!other.is_for(Platform::Alpha));
+        let on = |platform, variant: &str| {
+            let wanted = other.version_on(platform, Some(&variant.parse().unwrap()));
+            wanted.map(|version| version.to_string())
+        };
+        assert_eq!(on(Platform::I386, "english").as_deref(), Some("1.2.3.4"));
+        assert_eq!(on(Platform::I386, "german").as_deref(), Some("1.2.3.5"));
+        assert_eq!(on(Platform::Alpha, "french").as_deref(), Some("1.2.3.6"));
+        assert_eq!(on(Platform::I386, "french"), None, "the variant's own table counts");
         assert_eq!(recipe.baselines[0].trees.on(Platform::Alpha), None);
         assert_eq!(recipe.article.symptoms.as_deref(), Some("It fails."));
     }
@@ -411,6 +450,12 @@ mod tests {
             ("[payload]\n[[file]]\nname = 'a'\nversion = { mips = '1.1.1.1' }\n", 7, "mips"),
             ("[payload]\n[[file]]\nname = 'a'\nversion = 2\n", 7, "a table of them"),
             ("[payload]\n[[file]]\nname = 'a'\nwhen = 'never'\n", 7, "never"),
+            (
+                "[payload]\n[[file]]\nname = 'a'\nversions = { german = '2.0' }\n",
+                7,
+                "\"2.0\" is no file version",
+            ),
+            ("[payload]\n[[file]]\nname = 'a'\nversions = { German = '2.0.0.0' }\n", 7, "German"),
             ("[payload]\n[[file]]\nname = 'a'\nroles = ['Site Server']\n", 7, "Site Server"),
             ("builds = [70000]\n[payload]\n", 4, "70000"),
             ("[[variant]]\nname = 'German'\n", 5, "German"),

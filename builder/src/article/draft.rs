@@ -17,13 +17,13 @@ use qfe_patcher::platform::Platform;
 
 use super::Article;
 use super::instructions::{Instructions, base, instructions};
-use super::platform::{platform_of_heading, platforms};
 use super::row::Row;
 use super::table::Table;
 use super::variants::{TableVariant, variants};
 use crate::profile::Profile;
 use crate::recipe::{MAX_STEP, MAX_TITLE};
-use product::{build, products, service_packs};
+pub(super) use product::service_packs;
+use product::{build, products};
 pub(super) use toml::wrapped;
 use toml::{quoted, quoted_lines};
 
@@ -47,7 +47,7 @@ struct Draft<'a> {
     table: Option<&'a Table>,
     chosen: usize,
     instructions: Instructions,
-    /// The tables that are this fix in several languages, the chosen one first.
+    /// The tables that are this fix in several languages or for several service packs, the chosen one first.
     variants: Vec<TableVariant>,
     product: Option<String>,
     /// The names that entries have, in lower case, on each platform.
@@ -186,13 +186,12 @@ impl<'a> Draft<'a> {
         let levels: Vec<(u16, String)> =
             self.profile.levels.iter().map(|level| (level.build, level.name.clone())).collect();
         let is_build = |build: u16| levels.iter().any(|(known, _)| *known == build);
-        let rows = self.table.map(|table| table.rows.as_slice()).unwrap_or_default();
-        let mut builds: BTreeSet<u16> =
-            rows.iter().filter_map(build).filter(|build| is_build(*build)).collect();
+        let rows = self.tables().flat_map(|table| &table.rows);
+        let mut builds: BTreeSet<u16> = rows.filter_map(build).filter(|build| is_build(*build)).collect();
         let mut from = "the versions of the files";
         if builds.is_empty() && self.is_ours() {
-            let heading = self.table.and_then(|table| table.heading.clone()).unwrap_or_default();
-            let packs = service_packs(&heading);
+            let headings = self.tables().filter_map(|table| table.heading.as_deref());
+            let packs: BTreeSet<String> = headings.flat_map(service_packs).collect();
             let packs =
                 if packs.is_empty() { service_packs(&self.article.applies_to.join(", ")) } else { packs };
             builds =
@@ -210,6 +209,18 @@ impl<'a> Draft<'a> {
         self.line(format!("builds = [{}]{}", shown.join(", "), format_args!("  # by {from}")));
     }
 
+    /// Returns the tables that the recipe is made of, the chosen one first.
+    fn tables(&self) -> impl Iterator<Item = &'a Table> + use<'a> {
+        let others = self.other_variants().into_iter();
+        let tables = &self.article.tables;
+        self.table.into_iter().chain(others.filter_map(|variant| tables.get(variant.table)))
+    }
+
+    /// Returns the variants of the other tables.
+    fn other_variants(&self) -> Vec<TableVariant> {
+        self.variants.iter().skip(1).cloned().collect()
+    }
+
     /// Puts the rows of each file together.
     fn files(&mut self) -> Vec<DraftFile<'a>> {
         let mut files: Vec<DraftFile<'a>> = Vec::new();
@@ -217,18 +228,16 @@ impl<'a> Draft<'a> {
             self.ask("The article has no file table.");
             return files;
         };
-        let of_heading = table.heading.as_deref().and_then(platform_of_heading).map(str::to_owned);
         for row in &table.rows {
-            let printed = row.platform.clone().or_else(|| of_heading.clone());
-            let platforms = printed.as_deref().map(platforms);
-            if platforms.as_ref().is_some_and(Vec::is_empty) {
-                let (file, platform) = (&row.file, printed.unwrap_or_default());
+            let platforms = table.platforms(row);
+            if platforms.is_empty() {
+                let platform = row.platform.as_deref().unwrap_or("another platform");
                 self.ask(format!(
-                    "{file} is for {platform}, which bundles are not made for: it is left out."
+                    "{} is for {platform}, which bundles are not made for: it is left out.",
+                    row.file
                 ));
                 continue;
             }
-            let platforms = platforms.unwrap_or_else(|| Platform::ALL.to_vec());
             let name = base(&row.file).to_owned();
             if self.is_installer(&name) {
                 self.note(format!(
@@ -265,13 +274,18 @@ impl<'a> Draft<'a> {
             for platform in &platforms {
                 self.line(format!("{platform} = \"update/{platform}\""));
             }
+            self.line("");
+            self.baselines("baseline", "baseline", &platforms);
         }
-        self.line("");
+    }
+
+    /// Asks for old files, below a folder.
+    fn baselines(&mut self, key: &str, folder: &str, platforms: &BTreeSet<Platform>) {
         self.ask("Known old states, each of which gets deltas:");
-        self.line("# [[baseline]]");
+        self.line(format!("# [[{key}]]"));
         self.line("# name = \"...\"");
-        for platform in &platforms {
-            self.line(format!("# {platform} = \"baseline/{platform}\""));
+        for platform in platforms {
+            self.line(format!("# {platform} = \"{folder}/{platform}\""));
         }
     }
 
@@ -289,13 +303,17 @@ impl<'a> Draft<'a> {
         self.line(format!("title = {}", quoted(&variant.title)));
         match variant.language {
             Some(language) => self.line(format!("languages = [{language:#06x}]")),
-            None => self.ask("The language ids of its files: the patcher knows a target's by them."),
+            None => self.ask(
+                "The language ids of its files, languages = [...], if no other variant's have them. Without any a target is known by \
+                 its known old files, or the admin names the variant.",
+            ),
         }
         let places: Vec<String> = platforms
             .iter()
             .map(|platform| format!("{platform} = \"{}/{platform}\"", variant.name))
             .collect();
         self.line(format!("payload = {{ {} }}", places.join(", ")));
+        self.baselines("variant.baseline", &format!("{}/baseline", variant.name), platforms);
     }
 
     /// Writes the rows of a table as comments.

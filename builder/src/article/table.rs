@@ -8,10 +8,12 @@
 mod around;
 mod begin;
 
+use qfe_patcher::platform::Platform;
+
 use super::block::blocks;
 use super::cell::{Kind, is_file_name};
 use super::heading::Heading;
-use super::platform::platform_alone;
+use super::platform::{platform_alone, platform_of_heading, platforms};
 use super::row::{Place, Row, Values, join};
 use super::source::{Content, Line, MAX_ROWS, SourceError, Word, words};
 use around::{
@@ -37,6 +39,14 @@ impl Table {
     /// Makes a table of rows, as if it had been read.
     pub fn of(rows: Vec<Row>) -> Self {
         Self { line: 0, heading: None, rows, lost: Vec::new() }
+    }
+
+    /// Returns the platforms that one of its rows is for: as that prints them, or what stands above the table, or all; none
+    /// where bundles are not made for them.
+    pub(super) fn platforms(&self, row: &Row) -> Vec<Platform> {
+        let of_heading = || self.heading.as_deref().and_then(platform_of_heading);
+        let printed = row.platform.as_deref().or_else(of_heading);
+        printed.map_or_else(|| Platform::ALL.to_vec(), platforms)
     }
 }
 

@@ -289,6 +289,7 @@ impl<'a> Surveyor<'a> {
                 }
             }
             self.check_roles(&rule.name, rule.roles.as_deref());
+            self.check_versions(&rule);
             for platform in Platform::ALL.into_iter().filter(|platform| rule.is_for(*platform)) {
                 if !self.is_for(platform) {
                     continue;
@@ -311,6 +312,16 @@ impl<'a> Surveyor<'a> {
         if roles.is_empty() || roles.iter().collect::<BTreeSet<_>>().len() != roles.len() {
             self.findings.push(Finding::Roles { name: name.clone(), found: list(roles, "no role") });
         }
+    }
+
+    /// Refuses versions of a variant that there is not.
+    fn check_versions(&mut self, rule: &FileRule) {
+        let is_there = |name: &&Variant| self.recipe.variants.iter().any(|variant| variant.name == **name);
+        self.findings.extend(rule.versions.keys().find(|name| !is_there(name)).map(|name| Finding::Value {
+            key: format!("versions of {}", rule.name),
+            found: name.to_string(),
+            wanted: "names of [[variant]]s",
+        }));
     }
 
     /// Holds the names of the payload against those of the rules, both ways.
@@ -395,7 +406,7 @@ impl<'a> Surveyor<'a> {
         bytes: Vec<u8>,
         shown: &str,
     ) -> Option<SurveyedFile> {
-        let wanted = rule.version.as_ref().and_then(|version| version.on(platform));
+        let wanted = rule.version_on(platform, variant);
         let image = Image::read(&bytes);
         let (file, name) = (|| shown.to_owned(), || rule.name.clone());
         let key = || FileKey { platform, variant: variant.cloned(), name: name() };

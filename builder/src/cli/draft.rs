@@ -17,7 +17,7 @@ use crate::profile::Profile;
 /// An article is plain text or a saved page. Number, title, product, build line, files with their versions, roles, folders, COM
 /// servers, manual steps and superseded updates go into the recipe as far as the article tells them; what it leaves open stands there
 /// as a comment that begins with `# ?`. Where it has several tables (languages, service packs) the recipe is made of the first,
-/// or of that which --table names; those that differ from it in language alone become variants, the others are comments. Broken dates and rows that contradict each other are warnings
+/// or of that which --table names; those of the same files in other languages or for other service packs become variants, with their versions; the rest are comments. Broken dates and rows that contradict each other are warnings
 /// with their line.
 ///
 /// Each article makes a recipe of its own; files of one number (a text and a page) are one article. Several recipes go into

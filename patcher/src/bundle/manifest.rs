@@ -156,6 +156,11 @@ impl FileEntry {
         self.variant.is_none() || self.variant.as_ref() == variant
     }
 
+    /// Tells whether it is the new file or a known old one that has this digest.
+    pub fn knows(&self, digest: Digest) -> bool {
+        self.sha256 == digest || self.baselines.iter().any(|baseline| baseline.sha256 == digest)
+    }
+
     /// Returns what the file is called in messages.
     pub fn shown(&self) -> String {
         format!("{}/{}{}", self.platform, self.name, Variant::suffix(self.variant.as_ref()))

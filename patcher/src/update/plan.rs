@@ -7,6 +7,7 @@
 use std::fmt;
 use std::rc::Rc;
 
+mod choose;
 mod decide;
 mod file;
 mod finding;

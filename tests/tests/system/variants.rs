@@ -3,6 +3,8 @@
 use std::fs;
 
 use qfe_patcher::exit::ExitCode;
+use qfe_tests::args;
+use qfe_tests::programs::builder;
 use qfe_tests::updates::{Fix, PLATFORMS, Site, image, of_language};
 use serde_json::Value;
 
@@ -123,7 +125,7 @@ fn a_target_of_no_language_or_of_two_is_refused_until_one_is_named() {
     let japanese = site(&fix, "alpha", |name| of_language(image("alpha", OLD, name), 0x0411));
     assert_eq!(finding(&japanese)["found"], "files of these languages: 0x0411");
     let empty = Site::primary().with("Bin/alpha/Core.dll", &fix.file("baseline", "alpha", "Core.dll"));
-    assert_eq!(finding(&empty)["found"], "files of these languages: ");
+    assert_eq!(finding(&empty)["found"], "no file that tells it");
     let result = empty.apply(&bundle, "site-server", &["--variant", "french"]).succeeds().json();
     assert_eq!(result["variant"], "french");
     assert!(empty.read("Bin/alpha/Text.dll") == file("french", "alpha", NEW, "Text.dll"));
@@ -143,6 +145,78 @@ fn a_variant_that_lacks_a_file_of_the_others_is_no_update() {
     fix.build_as(&fix.path("no.zip"), &[])
         .ends(ExitCode::BadCommandLine)
         .says(&["alpha/Help.dll and alpha/Help.dll (german) both go to Bin/alpha/Help.dll in role console"]);
+}
+
+#[test]
+fn a_variant_may_have_versions_of_its_own_and_known_files_tell_it() {
+    // The old files state no language of the recipe's: one German file and one that is for all service packs alike.
+    let service_packs = ["sp2", "sp3"];
+    let version = |pack: &str, of: &str| format!("2.0.1493.{}{of}", &pack[2..]);
+    let mut fix = Fix::new("V2", 1493, "").with(
+        "[[file]]\nname = 'Text.dll'\nversion = '2.0.1493.2200'\nversions = { sp3 = '2.0.1493.3200' }\n\
+         [[file]]\nname = 'Same.dll'\n",
+    );
+    let same = |platform: &str| image(platform, OLD, "the same in both");
+    for pack in service_packs {
+        for platform in PLATFORMS {
+            for (tree, of) in [("old", "100"), ("new", "200")] {
+                let folder = fix.path(&format!("{pack}/{tree}/{platform}"));
+                fs::create_dir_all(&folder).unwrap();
+                fs::write(folder.join("Text.dll"), image(platform, &version(pack, of), pack)).unwrap();
+                let same = if tree == "old" { same(platform) } else { image(platform, NEW, pack) };
+                fs::write(folder.join("Same.dll"), same).unwrap();
+            }
+        }
+        fix = fix.with(&format!(
+            "[[variant]]\nname = '{pack}'\npayload = {{ i386 = '{pack}/new/i386', alpha = '{pack}/new/alpha' }}\n\
+             [[variant.baseline]]\nname = 'old'\ni386 = '{pack}/old/i386'\nalpha = '{pack}/old/alpha'\n"
+        ));
+    }
+    let recipe = fs::read_to_string(fix.recipe()).unwrap().replace(
+        "[payload]\ni386 = 'update/i386'\nalpha = 'update/alpha'\n\
+         [[baseline]]\nname = 'old'\ni386 = 'baseline/i386'\nalpha = 'baseline/alpha'\n",
+        "",
+    );
+    fs::write(fix.recipe(), &recipe).unwrap();
+    let bundle = fix.build();
+    for (pack, platform) in
+        service_packs.into_iter().flat_map(|pack| PLATFORMS.map(|platform| (pack, platform)))
+    {
+        let text = format!("Bin/{platform}/Text.dll");
+        let site = Site::new("\"Full Version\"=\"2.00.1493.3000\"\r\n\"Type\"=dword:00000001\r\n")
+            .with(&text, &image(platform, &version(pack, "100"), pack))
+            .with(&format!("Bin/{platform}/Same.dll"), &same(platform));
+        let result = site.apply(&bundle, "site-server", &[]).succeeds().json();
+        assert_eq!((&result["variant"], &result["outcome"]), (&pack.into(), &"changed".into()));
+        assert!(site.read(&text) == image(platform, &version(pack, "200"), pack));
+        // A file that nobody knows tells nothing, and what is the same in both does not either.
+        site.run("rollback", &[]).succeeds();
+        site.put(&text, &image(platform, "2.0.1493.1", "private"));
+        site.apply(&bundle, "site-server", &[])
+            .ends(ExitCode::WrongTarget)
+            .says(&["sp2 or sp3", "--variant"]);
+    }
+
+    // The article has a table for each, and is read back to them.
+    let page = fix.path("V2.htm");
+    builder(args!["article", &bundle, "-o", &page]).succeeds();
+    let tables = builder(args!["draft", &page, "--json"]).succeeds().json()["tables"].clone();
+    let versions = |table: &Value| -> Vec<String> {
+        let rows = table["rows"].as_array().unwrap().iter().filter(|row| row["file"] == "Text.dll");
+        rows.map(|row| row["version"].as_str().unwrap().to_owned()).collect()
+    };
+    let found: Vec<_> = tables.as_array().unwrap().iter().map(versions).collect();
+    assert_eq!(found, [["2.0.1493.2200"; 2], ["2.0.1493.3200"; 2]]);
+
+    // Without versions of its own a variant is held against those of all.
+    for (from, to, says) in [
+        ("versions = { sp3 = '2.0.1493.3200' }", "", "2.0.1493.3200"),
+        ("{ sp3 =", "{ sp2 =", "2.0.1493.2200"),
+        ("{ sp3 =", "{ sp4 =", "versions of Text.dll is sp4, wanted is names of [[variant]]s"),
+    ] {
+        fs::write(fix.recipe(), recipe.replace(from, to)).unwrap();
+        fix.build_as(&fix.path("no.zip"), &[]).ends(ExitCode::BadCommandLine).says(&[says]);
+    }
 }
 
 #[test]

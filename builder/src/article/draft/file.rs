@@ -6,7 +6,7 @@ use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
 
-use super::super::instructions::{Folder, Placing};
+use super::super::instructions::{Folder, Placing, base};
 use super::super::platform::platform_of_folder;
 use super::super::row::Row;
 use super::toml::quoted;
@@ -20,6 +20,52 @@ struct Target {
     folders: Vec<String>,
     /// What the article calls it there, if that is another name.
     renamed: Option<String>,
+}
+
+/// The versions that a table prints of one file.
+#[derive(Default)]
+struct Versions {
+    each: BTreeMap<Platform, BTreeSet<FileVersion>>,
+    /// What is no version.
+    unread: BTreeSet<String>,
+}
+
+impl Versions {
+    /// Takes those of rows, each with the platforms that it is for, on some platforms.
+    fn of<'r>(rows: impl Iterator<Item = (&'r Row, &'r [Platform])>, platforms: &[Platform]) -> Self {
+        let mut versions = Self::default();
+        for (row, of) in rows {
+            let Some(printed) = &row.version else { continue };
+            let Ok(version) = printed.parse::<FileVersion>() else {
+                versions.unread.insert(printed.clone());
+                continue;
+            };
+            for platform in of.iter().filter(|platform| platforms.contains(platform)) {
+                versions.each.entry(*platform).or_default().insert(version);
+            }
+        }
+        versions
+    }
+
+    fn are_several(&self) -> bool {
+        self.each.values().any(|all| all.len() > 1)
+    }
+
+    /// Returns how a recipe writes them; none where there are none, or several for a platform.
+    fn rule(&self, platforms: &[Platform]) -> Option<String> {
+        if self.are_several() {
+            return None;
+        }
+        let each: Vec<(Platform, FileVersion)> =
+            self.each.iter().filter_map(|(platform, all)| Some((*platform, *all.first()?))).collect();
+        let (_, first) = each.first()?;
+        if each.len() == platforms.len() && each.iter().all(|(_, other)| other == first) {
+            return Some(format!("\"{first}\""));
+        }
+        let each: Vec<String> =
+            each.iter().map(|(platform, version)| format!("{platform} = \"{version}\"")).collect();
+        Some(format!("{{ {} }}", each.join(", ")))
+    }
 }
 
 impl Draft<'_> {
@@ -93,7 +139,7 @@ impl Draft<'_> {
             ));
         }
         self.line(format!("name = {}", quoted(&target.name)));
-        self.version(rows, platforms);
+        self.version(file, rows, platforms);
         if platforms.len() == 1 {
             let names: Vec<String> = platforms.iter().map(|platform| quoted(&platform.to_string())).collect();
             self.line(format!("platforms = [{}]", names.join(", ")));
@@ -116,47 +162,49 @@ impl Draft<'_> {
         }
     }
 
-    fn version(&mut self, rows: &[&(&Row, Vec<Platform>)], platforms: &[Platform]) {
-        let mut versions: BTreeMap<Platform, BTreeSet<FileVersion>> = BTreeMap::new();
-        let mut unread: BTreeSet<String> = BTreeSet::new();
-        for (row, of) in rows {
-            match row.version.as_ref().map(|version| version.parse::<FileVersion>().map_err(|_| version)) {
-                None => {}
-                Some(Err(version)) => {
-                    unread.insert(version.clone());
+    /// Writes the version that a file must have, and those of the variants that have another.
+    fn version(&mut self, file: &DraftFile<'_>, rows: &[&(&Row, Vec<Platform>)], platforms: &[Platform]) {
+        let own = Versions::of(rows.iter().map(|(row, of)| (*row, of.as_slice())), platforms);
+        self.unclear_versions(&own, "");
+        let rule = own.rule(platforms);
+        if let Some(rule) = &rule {
+            self.line(format!("version = {rule}"));
+        }
+        let mut others = Vec::new();
+        for variant in self.other_variants() {
+            let Some(table) = self.article.tables.get(variant.table) else { continue };
+            let of_file = table.rows.iter().filter(|row| base(&row.file).eq_ignore_ascii_case(&file.name));
+            let rows: Vec<(&Row, Vec<Platform>)> = of_file.map(|row| (row, table.platforms(row))).collect();
+            let theirs = Versions::of(rows.iter().map(|(row, of)| (*row, of.as_slice())), platforms);
+            self.unclear_versions(&theirs, &format!(" in the {} table", variant.title));
+            match theirs.rule(platforms) {
+                Some(other) if Some(&other) != rule.as_ref() => {
+                    others.push(format!("{} = {other}", variant.name));
                 }
-                Some(Ok(version)) => {
-                    for platform in of.iter().filter(|platform| platforms.contains(platform)) {
-                        versions.entry(*platform).or_default().insert(version);
-                    }
-                }
+                None if rule.is_some() => self.ask(format!(
+                    "The {} table prints no version of it that can be read: if it has another, it belongs into versions.",
+                    variant.title
+                )),
+                Some(_) | None => {}
             }
         }
-        for version in unread {
-            self.ask(format!("The article prints {version:?}, which is no whole version."));
+        if !others.is_empty() {
+            self.line(format!("versions = {{ {} }}", others.join(", ")));
         }
-        if versions.values().any(|all| all.len() > 1) {
-            let all: BTreeSet<String> = versions.values().flatten().map(ToString::to_string).collect();
+    }
+
+    /// Asks about versions that cannot be told.
+    fn unclear_versions(&mut self, versions: &Versions, place: &str) {
+        for version in &versions.unread {
+            self.ask(format!("The article prints {version:?}{place}, which is no whole version."));
+        }
+        if versions.are_several() {
+            let all: BTreeSet<String> = versions.each.values().flatten().map(ToString::to_string).collect();
             let all: Vec<String> = all.into_iter().collect();
-            self.ask(format!("The article prints several versions for one platform: {}.", all.join(", ")));
-            return;
-        }
-        let each: Vec<(Platform, FileVersion)> = versions
-            .iter()
-            .filter_map(|(platform, all)| all.first().map(|version| (*platform, *version)))
-            .collect();
-        match each.as_slice() {
-            [] => {}
-            [(_, first), rest @ ..]
-                if rest.iter().all(|(_, other)| other == first) && each.len() == platforms.len() =>
-            {
-                self.line(format!("version = \"{first}\""));
-            }
-            each => {
-                let each: Vec<String> =
-                    each.iter().map(|(platform, version)| format!("{platform} = \"{version}\"")).collect();
-                self.line(format!("version = {{ {} }}", each.join(", ")));
-            }
+            self.ask(format!(
+                "The article prints several versions for one platform{place}: {}.",
+                all.join(", ")
+            ));
         }
     }
 

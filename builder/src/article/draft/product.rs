@@ -36,7 +36,7 @@ fn without_pack(line: &str) -> String {
 }
 
 /// Returns the service packs that a text names, as a profile does: `SP1`; a version without one is `SP0`.
-pub(super) fn service_packs(text: &str) -> BTreeSet<String> {
+pub(in crate::article) fn service_packs(text: &str) -> BTreeSet<String> {
     let spelled = text.replace("Service Pack ", "SP").replace("service pack ", "SP");
     let mut found: BTreeSet<String> = spelled
         .split(|c: char| !c.is_alphanumeric())

@@ -111,6 +111,38 @@ fn languages_become_variants() {
 }
 
 #[test]
+fn variants_have_versions_of_their_own_where_their_tables_print_others() {
+    let table = |build: &str, alpha: &str| {
+        format!(
+            "   Version        Size   File name   Platform\n   -----\n   2.0.{build}.3001  1,234  Abc.dll     Intel\n   \
+             2.0.{build}.{alpha}  2,345  Abc.dll     Alpha\n   1493.2         12     Def.dll     Intel\n\n"
+        )
+    };
+    let article = format!(
+        "The English SP3 version:\n\n{}The English SP1 version:\n\n{}The French SP1 version:\n\n{}",
+        table("1493", "3001"),
+        table("1380", "3002"),
+        table("1493", "3001")
+    );
+    let (text, recipe) = draft(&article, 0);
+    let names: Vec<&str> = recipe.variants.iter().map(|variant| variant.name.as_str()).collect();
+    assert_eq!(names, ["english-sp3", "english-sp1", "french-sp1"]);
+    // English files are in two of them.
+    assert!(recipe.variants[0].languages.is_empty() && recipe.variants[2].languages == [0x040c]);
+    assert_eq!(recipe.builds, [1380, 1493]);
+    let [abc, def] = recipe.files.as_slice() else { panic!("{text}") };
+    let on = |platform, variant: &str| {
+        abc.version_on(platform, Some(&variant.parse().unwrap())).map(|version| version.to_string())
+    };
+    assert_eq!(on(Platform::Alpha, "english-sp3").as_deref(), Some("2.0.1493.3001"));
+    assert_eq!(on(Platform::I386, "english-sp1").as_deref(), Some("2.0.1380.3001"));
+    assert_eq!(on(Platform::Alpha, "english-sp1").as_deref(), Some("2.0.1380.3002"));
+    assert_eq!((abc.versions.len(), def.versions.len()), (1, 0), "{text}");
+    let is_there = |words: &str| text.lines().any(|line| line.starts_with('#') && line.contains(words));
+    assert!(is_there("\"1493.2\" in the English") && is_there("[[variant.baseline]]"), "{text}");
+}
+
+#[test]
 fn products_and_service_packs_are_understood() {
     assert_eq!(
         products("Microsoft X Server versions 1.2, 1.2 SP1, 2.0 SP3 "),

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::file::{decide_file, wrong_machine};
+use super::choose::{choose_platform, choose_variant};
+use super::file::decide_file;
 use super::{Control, Decision, Finding, FindingKind, Plan, Request, Services, Step, gate, trust};
-use crate::bundle::manifest::{Manifest, VariantEntry};
+use crate::bundle::manifest::Manifest;
 use crate::bundle::product::{Moment, RoleEntry, ServiceEntry};
 use crate::host::{ServiceStart, ServiceState};
 use crate::name::{Role, Variant};
 use crate::platform::Platform;
 use crate::target_path::TargetPath;
-use crate::update::facts::{Facts, FileFact};
+use crate::update::facts::Facts;
 use crate::update::journal::ServiceRecord;
 use crate::update::order::Proven;
 use crate::update::run::space_for;
@@ -292,109 +293,7 @@ fn space_finding(facts: &Facts, steps: &[Step]) -> Option<Finding> {
     })
 }
 
-/// Decides the platform by what the user says and by the machine of the files that are there.
-fn choose_platform(manifest: &Manifest, facts: &Facts, request: &Request) -> Result<Platform, Finding> {
-    let held = manifest.platforms();
-    let names: Vec<&str> = held.iter().map(|platform| platform.name()).collect();
-    if let Some(platform) = request.platform {
-        return if held.contains(&platform) {
-            Ok(platform)
-        } else {
-            Err(Finding {
-                kind: FindingKind::WrongPlatform,
-                subject: "platform".to_owned(),
-                found: platform.to_string(),
-                wanted: format!("{}, which the bundle is for", names.join(" or ")),
-                remedy: "get the bundle for this platform".to_owned(),
-            })
-        };
-    }
-    let machine = |fact: &FileFact| fact.present.as_ref()?.machine?.platform();
-    let right = facts.files.iter().filter(|fact| machine(fact) == Some(fact.platform));
-    let by_machine: BTreeSet<Platform> = right.map(|fact| fact.platform).collect();
-    let misplaced = facts.files.iter().find(|fact| machine(fact).is_some());
-    if let Some(fact) = misplaced.filter(|_| by_machine.is_empty()) {
-        return Err(wrong_machine(fact, fact.platform));
-    }
-    // Without any image, a folder of the platform's own tells as much.
-    let by_folder: BTreeSet<Platform> =
-        facts.files.iter().filter(|fact| has_own_folder(facts, fact)).map(|fact| fact.platform).collect();
-    let candidates = if by_machine.is_empty() { by_folder } else { by_machine };
-    let mut candidates = candidates.into_iter();
-    match (candidates.next(), candidates.next()) {
-        (Some(platform), None) if held.contains(&platform) => Ok(platform),
-        (Some(platform), None) => Err(Finding {
-            kind: FindingKind::WrongPlatform,
-            subject: "platform of the files on the target".to_owned(),
-            found: platform.to_string(),
-            wanted: format!("{}, which the bundle is for", names.join(" or ")),
-            remedy: "get the bundle for this platform".to_owned(),
-        }),
-        // A machine runs on one of them.
-        (Some(_), Some(_)) if let Some(own) = facts.processor.filter(|own| held.contains(own)) => Ok(own),
-        (Some(_), Some(_)) => Err(Finding {
-            kind: FindingKind::WrongPlatform,
-            subject: "platform of the target".to_owned(),
-            found: "files of both platforms".to_owned(),
-            wanted: "one".to_owned(),
-            remedy: "name the one that this machine runs on by --platform i386 or --platform alpha"
-                .to_owned(),
-        }),
-        (None, _) => Err(nothing_there(manifest, request)),
-    }
-}
-
-/// Decides the variant likewise, by what the user says and by the languages of the files that are there; none if the role
-/// gets no file that comes in several.
-fn choose_variant(
-    manifest: &Manifest,
-    facts: &Facts,
-    request: &Request,
-    platform: Platform,
-) -> Result<Option<Variant>, Finding> {
-    let mut languages = BTreeSet::new();
-    let mut concerned = false;
-    for fact in facts.files.iter().filter(|fact| fact.platform == platform) {
-        if manifest.files.get(fact.file).is_some_and(|file| file.variant.is_some()) {
-            concerned = true;
-            languages.extend(fact.present.as_ref().and_then(|present| present.language));
-        }
-    }
-    let is_meant = |entry: &&VariantEntry| match &request.variant {
-        Some(name) => entry.variant == *name,
-        None => entry.languages.iter().any(|language| languages.contains(language)),
-    };
-    let mut meant = manifest.variants.iter().filter(is_meant);
-    match (meant.next(), meant.next()) {
-        (Some(only), None) => return Ok(Some(only.variant.clone())),
-        (None, _) if !concerned && request.variant.is_none() => return Ok(None),
-        _ => {}
-    }
-    let found: Vec<String> = languages.iter().map(|language| format!("{language:#06x}")).collect();
-    let variants: Vec<&Variant> = manifest.variants.iter().map(|entry| &entry.variant).collect();
-    Err(Finding {
-        kind: FindingKind::WrongTarget,
-        subject: "variant of the target".to_owned(),
-        found: match &request.variant {
-            Some(name) => name.to_string(),
-            None => format!("files of these languages: {}", found.join(", ")),
-        },
-        wanted: format!("one of those in the bundle: {}", list(&variants)),
-        remedy: "name the one that this target has by --variant".to_owned(),
-    })
-}
-
-/// Tells whether the folder a file goes to exists and is no other platform's too.
-fn has_own_folder(facts: &Facts, fact: &FileFact) -> bool {
-    let folder = fact.place.full.parent();
-    let shared = facts
-        .files
-        .iter()
-        .any(|other| other.platform != fact.platform && other.place.full.parent() == folder);
-    fact.place.missing.is_empty() && !shared
-}
-
-fn nothing_there(manifest: &Manifest, request: &Request) -> Finding {
+pub(super) fn nothing_there(manifest: &Manifest, request: &Request) -> Finding {
     let places: BTreeSet<String> = Platform::ALL
         .into_iter()
         .flat_map(|platform| manifest.files_for(platform, &request.role))

@@ -17,7 +17,7 @@ use crate::registry::RegistryValue;
 use crate::update::facts::{Facts, FileFact, GateFact, Present};
 use crate::update::journal::ServiceRecord;
 use crate::update::order::{Proof, Proven};
-use crate::update::target::TargetRoot;
+use crate::update::target::{Place, TargetRoot};
 
 /// A manifest with one file for both platforms, `New` being its contents; `lean` leaves the payload out.
 fn manifest(verb: &str, lean: bool) -> Manifest {
@@ -244,8 +244,11 @@ fn the_variant_is_that_of_the_files_and_must_be_one() {
     assert_eq!(variant(&of_language(Some(0x0c07)), &request()).unwrap(), "german");
     assert_eq!(variant(&of_language(Some(0x0409)), &request()).unwrap(), "english");
     for (facts, found) in [
-        (of_language(None), "files of these languages: "),
-        (of_language(Some(0x0411)), "files of these languages: 0x0411"),
+        (of_language(None), "files known to be of english or french or german"),
+        (
+            of_language(Some(0x0411)),
+            "files of these languages: 0x0411; files known to be of english or french or german",
+        ),
     ] {
         let finding = &variant(&facts, &request()).unwrap_err()[0];
         assert_eq!((finding.kind, finding.found.as_str()), (FindingKind::WrongTarget, found));
@@ -260,7 +263,59 @@ fn the_variant_is_that_of_the_files_and_must_be_one() {
 
     let mut two = of_language(Some(0x0409));
     two.files[1].present.as_mut().unwrap().language = Some(0x0407);
-    assert_eq!(variant(&two, &request()).unwrap_err()[0].found, "files of these languages: 0x0407, 0x0409");
+    assert_eq!(
+        variant(&two, &request()).unwrap_err()[0].found,
+        "files of these languages: 0x0407, 0x0409; files known to be of english or french or german"
+    );
+}
+
+#[test]
+fn where_no_language_tells_the_variant_known_files_do() {
+    // Two files; of the second both variants have the same old one.
+    let mut manifest = in_variants();
+    let name = |file: &FileEntry| file.variant.clone().unwrap().to_string();
+    manifest.files.retain(|file| name(file) != "english");
+    manifest.variants.remove(0);
+    let second: Vec<FileEntry> = manifest.files.clone();
+    for file in &mut manifest.files {
+        file.baselines[0].sha256 = Digest::of(format!("old {}", name(file)).as_bytes());
+    }
+    for mut file in second {
+        file.name = "Hinv.dll".parse().unwrap();
+        file.install.iter_mut().for_each(|install| install.to = "Bin/i386/Hinv.dll".parse().unwrap());
+        manifest.files.push(file);
+    }
+    for entry in &mut manifest.variants {
+        entry.languages = if entry.title == "german" { vec![0x0407] } else { Vec::new() };
+    }
+    let variant = |first: &[u8], language: Option<u16>| {
+        let file = |bytes: &[u8]| Present { language, ..present(bytes, Machine::I386, "2.0.1380.1000") };
+        let mut facts = facts(Some(file(first)), None);
+        let fact = facts.files.remove(0);
+        let path = "Bin/i386/Hinv.dll".parse().unwrap();
+        let second = Place { path, ..fact.place.clone() };
+        for number in 0..4 {
+            let (place, present) = if number < 2 {
+                (fact.place.clone(), fact.present.clone())
+            } else {
+                (second.clone(), Some(file(b"old")))
+            };
+            facts.files.push(FileFact { file: number, present, place, ..fact });
+        }
+        let found = decide(&manifest, &facts, &request());
+        found.map(|plan| plan.variant.unwrap().to_string()).map_err(|findings| findings[0].found.clone())
+    };
+    for language in [None, Some(0x0409)] {
+        assert_eq!(variant(b"old german", language), Ok("german".to_owned()));
+        assert_eq!(variant(b"old french", language), Ok("french".to_owned()));
+    }
+    assert_eq!(variant(b"old german", Some(0x0407)), Ok("german".to_owned()));
+    // The language is German, the file is known to be the French one; and a file that nobody knows.
+    assert_eq!(
+        variant(b"old french", Some(0x0407)),
+        Err("files of these languages: 0x0407; files known to be of french".to_owned())
+    );
+    assert_eq!(variant(b"x", None), Err("files known to be of french or german".to_owned()));
 }
 
 #[test]
