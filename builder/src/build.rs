@@ -188,10 +188,14 @@ fn assemble(
     for file in &survey.files {
         let left_out = shape == Shape::Lean && has_every_delta(file, &deltas);
         if shape == Shape::Lean && !left_out {
-            warnings.push(format!(
-                "{}: the lean bundle holds the whole file, as a delta is lacking",
-                file.shown()
-            ));
+            let why = match file.baselines.as_slice() {
+                [] => "no old file of it is known",
+                known if known.iter().all(|old| old.digest == file.digest) => {
+                    "every known old file is the new one already"
+                }
+                _ => "a delta is lacking",
+            };
+            warnings.push(format!("{}: the lean bundle holds the whole file, as {why}", file.shown()));
         }
         let member = (!left_out).then(|| file.member.clone());
         members.extend(member.clone().map(|name| (name, file.bytes.clone())));

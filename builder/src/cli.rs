@@ -255,6 +255,21 @@ fn spare_inputs<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -
     }
 }
 
+/// Requires that a report's name says that it is one: whatever else has it was named by mistake, and would be lost.
+fn require_page(path: Option<&Path>) -> Result<(), Failure> {
+    let is_page = |path: &Path| {
+        path.extension()
+            .is_some_and(|ending| ["htm", "html"].iter().any(|known| ending.eq_ignore_ascii_case(known)))
+    };
+    match path.filter(|path| !is_page(path)) {
+        None => Ok(()),
+        Some(path) => {
+            Err(refuse(format!("--html {}: a report's name ends in .htm or .html", path.display()))
+                .hint("name a .htm or .html; any other file there would be lost"))
+        }
+    }
+}
+
 /// Writes a report on some inputs, and returns what people should know of it.
 fn write_page<'a>(
     path: &Path,

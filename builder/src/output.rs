@@ -90,6 +90,16 @@ impl Partial {
         File::open(&self.path).map_err(|source| OutputError::new(&self.path, "opened again", source))
     }
 
+    /// Gives the file its name, in the place of a former one that still has these bytes: what somebody else has put there
+    /// meanwhile stays, but for the moment between that look and the next step.
+    pub fn publish_over(self, former: &[u8]) -> Result<(), OutputError> {
+        let fail = |source| OutputError::new(&self.target, "put in its place", source);
+        if fs::read(&self.target).map_err(fail)? != former {
+            return Err(fail(io::Error::other("it was changed by something else meanwhile")));
+        }
+        self.publish()
+    }
+
     /// Gives the file its name, in the place of a former one.
     pub fn publish(self) -> Result<(), OutputError> {
         fs::rename(&self.path, &self.target)
@@ -149,6 +159,22 @@ mod tests {
         assert_eq!(fs::read(&target).unwrap(), b"first");
         second.publish().unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"second");
+    }
+
+    #[test]
+    fn what_was_changed_meanwhile_stays() {
+        let temp = tempfile::tempdir().unwrap();
+        let target = temp.path().join("Q1.zip");
+        fs::write(&target, b"read").unwrap();
+        let partial = || Partial::write(&target, b"read and signed").unwrap();
+        let [first, second] = [partial(), partial()];
+        first.publish_over(b"read").unwrap();
+        let error = second.publish_over(b"read").unwrap_err();
+        assert_eq!(fs::read(&target).unwrap(), b"read and signed");
+        assert!(error.source.to_string().contains("changed by something else"), "{error:?}");
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
+        fs::remove_file(&target).unwrap();
+        assert!(partial().publish_over(b"read").is_err() && !target.exists());
     }
 
     #[test]

@@ -5,7 +5,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use ct_codecs::{Base64, Encoder};
-use qfe_patcher::bundle::keyring::{Chain, ChainError, KeyRing, KeyRingError, RING_FOLDER};
+use qfe_patcher::bundle::keyring::{Chain, ChainError, Key, KeyRing, KeyRingError, RING_FOLDER};
+use qfe_patcher::digest::Digest;
+
+use crate::shown::list;
 
 /// Why a chain leads nowhere.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +48,37 @@ pub fn members(chain: &Chain) -> BTreeMap<String, Vec<u8>> {
         members.extend(signatures.map(|(name, text)| (name.clone(), text.clone().into_bytes())));
     }
     members
+}
+
+/// Tells whether two rings believe the same: of rings with name and version these and their texts are the same; of others
+/// their keys and rules are, whatever the files were called that the keys stood in.
+pub fn is_alike(one: &KeyRing, other: &KeyRing) -> bool {
+    if one.edition().is_some() || other.edition().is_some() {
+        return one.edition() == other.edition() && one.text() == other.text();
+    }
+    // Rules that tell keys apart do so by their names.
+    let by_name = one.rules().iter().any(|rule| !rule.keys.is_empty());
+    let keys = |ring: &KeyRing| {
+        let key = |key: &Key| {
+            let name = by_name.then(|| key.name.clone());
+            (key.id, key.ed25519().to_vec(), key.from, key.until, key.revoked.clone(), name)
+        };
+        let mut keys: Vec<_> = ring.keys().iter().map(key).collect();
+        keys.sort_unstable();
+        keys
+    };
+    let days = |ring: &KeyRing| (ring.issued(), ring.expires(), ring.expiry());
+    one.rules() == other.rules()
+        && one.floors() == other.floors()
+        && days(one) == days(other)
+        && keys(one) == keys(other)
+}
+
+/// Says what a ring believes: its name and version, or its keys; with the digest of its text.
+pub fn words(ring: &KeyRing) -> String {
+    let text = text(ring).unwrap_or_default();
+    let keys = list(ring.keys().iter().map(|key| key.id), "none");
+    format!("the {} with the keys {keys} (digest {})", ring.shown(), Digest::of(text.as_bytes()).prefix())
 }
 
 /// Returns a ring as the text of one `keyring.toml`: its own if that holds the keys, otherwise with those that are in files.

@@ -7,7 +7,7 @@ use clap::Args;
 use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::json::ToJson;
 
-use super::{Answer, inspect, write_page};
+use super::{Answer, inspect, require_page, write_page};
 use crate::compare::{Side, compare};
 use crate::report::compare_page;
 
@@ -32,7 +32,7 @@ pub(super) struct CompareArgs {
     /// The other bundle
     #[arg(value_name = "B")]
     b: PathBuf,
-    /// Write a report with pictures, one file for any browser
+    /// Write a report with pictures, one .htm or .html for any browser
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Print one JSON object on standard output
@@ -42,6 +42,7 @@ pub(super) struct CompareArgs {
 
 impl CompareArgs {
     pub(super) fn run(self) -> Result<Answer, Failure> {
+        require_page(self.html.as_deref())?;
         let side = |path: &PathBuf| -> Result<Side, Failure> {
             let (bundle, size) = inspect::open(path)?;
             Ok(Side::read(path.display().to_string(), &bundle, size)?)

@@ -14,7 +14,7 @@ use qfe_patcher::cli::failure::Failure;
 use qfe_patcher::exit::ExitCode;
 use qfe_patcher::json::ToJson;
 
-use super::{Answer, ReadError, write_page};
+use super::{Answer, ReadError, require_page, write_page};
 use crate::inspect::measure::{MeasureError, measure, measured, olds};
 use crate::inspect::program::ProgramPart;
 use crate::inspect::{Inspection, inspect};
@@ -43,7 +43,7 @@ use crate::sources::{SourceError, Tree};
 pub(super) struct InspectArgs {
     /// The bundle
     bundle: PathBuf,
-    /// Write a report with pictures, one file for any browser
+    /// Write a report with pictures, one .htm or .html for any browser
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Where old files are, in any folder below: measures bsdiff's deltas from them; may be repeated
@@ -66,6 +66,7 @@ pub(super) fn open(path: &Path) -> Result<(Bundle, u64), Failure> {
 
 impl InspectArgs {
     pub(super) fn run(self) -> Result<Answer, Failure> {
+        require_page(self.html.as_deref())?;
         let (bundle, size) = open(&self.bundle)?;
         let manifest = bundle.manifest_unverified().map_err(BundleError::from)?;
         let mut inspection = inspect(&bundle, &manifest, size)?;

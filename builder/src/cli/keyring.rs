@@ -199,11 +199,12 @@ impl CheckArgs {
         links.sort_by_key(|link| link.version);
         let mut notes = format!("{}: good, {}\n", self.folder.display(), ring.shown());
         for link in &links {
-            notes.push_str(&format!(
-                "  version {}, signatures: {}\n",
-                link.version,
-                link.signed.signatures.len()
-            ));
+            let signatures = match link.signed.signatures.len() {
+                0 => "without signature: only whoever got it by a way that can be trusted may believe it"
+                    .to_owned(),
+                count => format!("signatures: {count}"),
+            };
+            notes.push_str(&format!("  version {}, {signatures}\n", link.version));
         }
         let rings = links
             .iter()

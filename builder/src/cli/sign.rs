@@ -101,7 +101,8 @@ impl SignArgs {
         let finished = with_members(kind, &bytes, bundle.into_container(), added)?;
         let partial = Partial::write(&self.bundle, &finished).map_err(output_failure)?;
         prove(&partial, &key, &signed, usize::from(signs))?;
-        partial.publish().map_err(output_failure)?;
+        // Somebody else may have signed it meanwhile.
+        partial.publish_over(&bytes).map_err(|error| output_failure(error).hint("sign it again"))?;
         let mut notes =
             format!("{shown}: {} is now signed by {}\n", title(&manifest), list(signers.keys(), "nobody"));
         if kind == ContainerKind::Exe {

@@ -106,8 +106,8 @@ fn a_lean_bundle_leaves_out_what_every_baseline_has_a_delta_for() {
     assert_eq!(
         answer["warnings"],
         json!([
-            "i386/Compver.ini: the lean bundle holds the whole file, as a delta is lacking",
-            "alpha/Compver.ini: the lean bundle holds the whole file, as a delta is lacking"
+            "i386/Compver.ini: the lean bundle holds the whole file, as no old file of it is known",
+            "alpha/Compver.ini: the lean bundle holds the whole file, as no old file of it is known"
         ])
     );
 }
@@ -136,6 +136,10 @@ fn a_baseline_that_is_the_new_file_already_needs_no_delta() {
     fixture.put("baseline/alpha/Ccm.dll", &fixture.get("update/alpha/CCM.DLL"));
     let answer = fixture.build("Q252717.zip", &["--lean"]);
     assert_eq!(answer["deltas"], json!(1));
+    let warnings = answer["warnings"].to_string();
+    let why =
+        "alpha/Ccm.dll: the lean bundle holds the whole file, as every known old file is the new one already";
+    assert!(warnings.contains(why), "{warnings}");
     let manifest = manifest(&fixture, "Q252717.zip");
     let alpha = manifest.files.iter().find(|file| file.platform == Platform::Alpha).unwrap();
     assert_eq!((alpha.baselines.len(), alpha.member.is_some()), (1, true));

@@ -57,15 +57,16 @@ fn no_output_takes_the_place_of_what_is_read() {
     fixture.build("b.zip", &["--codec", "full"]);
     let file = |name: &str| fixture.get(&format!("update/i386/{name}"));
     let files = [("i386/CCM.DLL", file("CCM.DLL")), ("i386/Compver.ini", file("Compver.ini"))];
+    fixture.put("a.htm", &fixture.get("a.zip"));
     fixture.put("u.zip", &archives::zip(&files.each_ref().map(|(name, bytes)| (*name, bytes.as_slice()))));
     fixture.put("article.txt", b"Q252717: an article\n");
     fixture.edit("update/i386", "u.zip/i386");
     fixture.put("recipe.txt", &fixture.get("update.toml"));
     fs::create_dir(fixture.path("sub")).unwrap();
     for (input, arguments) in [
-        ("a.zip", &["inspect", "a.zip", "--html", "sub/../a.zip"][..]),
-        ("a.zip", &["compare", "a.zip", "b.zip", "--html", "a.zip"]),
-        ("b.zip", &["compare", "a.zip", "b.zip", "--html", "./b.zip"]),
+        ("a.htm", &["inspect", "a.htm", "--html", "sub/../a.htm"][..]),
+        ("a.htm", &["compare", "a.htm", "b.zip", "--html", "a.htm"]),
+        ("a.htm", &["compare", "b.zip", "a.htm", "--html", "./a.htm"]),
         ("a.zip", &["delta", "a.zip", "b.zip", "-o", "a.zip"]),
         ("recipe.txt", &["article", "recipe.txt", "-o", "recipe.txt"]),
         ("article.txt", &["draft", "article.txt", "-o", "article.txt", "--force"]),
@@ -77,6 +78,14 @@ fn no_output_takes_the_place_of_what_is_read() {
         assert_eq!(status, REFUSED, "{arguments:?}: {answer:#}");
         assert!(answer["error"].as_str().unwrap().contains("would take the place of"), "{answer:#}");
     }
+    // A report has a report's name, or the command does nothing.
+    let before = fixture.get("b.zip");
+    for arguments in [["inspect", "a.zip", "--html", "b.zip"], ["inspect", "a.zip", "--html", "vendor.pub"]] {
+        let (status, answer) = fixture.json(&arguments);
+        assert_eq!(status, REFUSED, "{arguments:?}: {answer:#}");
+        assert!(answer["error"].as_str().unwrap().contains("ends in .htm or .html"), "{answer:#}");
+    }
+    assert!(fixture.get("b.zip") == before && !fixture.path("vendor.pub").exists());
     // What is no input is written again.
     fixture.build("c.zip", &[]);
     fixture.build("c.zip", &[]);

@@ -157,6 +157,9 @@ fn check_holds_program_members_and_with_keys_the_ring_against_what_they_should_b
     let run = check(&other, &[]).ends(ExitCode::Untrusted);
     let wanted = format!("the program is 1024 bytes with digest {}", Digest::of(&program::patcher()));
     assert!(run.stderr.contains(&wanted), "{}", run.stderr);
+    // Built without --keys it carries the ring of the key that signed, under another name than the file of --keys has.
+    let run = check(&stub, &["--keys", workshop().public_key().to_str().unwrap()]).succeeds();
+    assert!(run.stderr.contains("the program and the key ring in it"), "{}", run.stderr);
     let stranger = workshop().path("stranger.pub");
     let run = check(&stub, &["--keys", stranger.to_str().unwrap()]).ends(ExitCode::Untrusted);
     assert!(run.stderr.contains("the key ring in the program is "), "{}", run.stderr);

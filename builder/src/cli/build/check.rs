@@ -6,7 +6,7 @@ use std::path::Path;
 
 use qfe_patcher::bundle::container::Container;
 use qfe_patcher::bundle::container::program::Program;
-use qfe_patcher::bundle::keyring::RING_FOLDER;
+use qfe_patcher::bundle::keyring::{KeyRing, RING_FOLDER};
 use qfe_patcher::bundle::manifest::{MANIFEST_NAME, MAX_MEMBER};
 use qfe_patcher::bundle::{Bundle, BundleError, SIGNATURE_FOLDER};
 use qfe_patcher::cli::failure::Failure;
@@ -41,10 +41,21 @@ impl BuildArgs {
         let mut parts = vec![("the program", contents(found), contents(&stub))];
         let mut more = ", and the program; the key ring in it was not looked at (--keys does)";
         if let Some(keys) = &self.keys {
-            let (ring, _) = keyring::followed(keys)?;
-            let text = ring::text(&ring).map_err(|error| prefix_failure(error.into()))?;
-            let found = program.ring.as_ref().map_or_else(|| "absent".to_owned(), |text| contents(text));
-            parts.push(("the key ring in the program", found, contents(text.as_bytes())));
+            let (wanted, _) = keyring::followed(keys)?;
+            // As it is written there: with the keys in it.
+            let wanted = ring::text(&wanted).and_then(|text| KeyRing::new([], Some(&text)));
+            let wanted = wanted.map_err(|error| prefix_failure(error.into()))?;
+            let found = program.ring.as_deref().map(|text| {
+                let text = std::str::from_utf8(text).ok();
+                text.and_then(|text| KeyRing::new([], Some(text)).ok())
+            });
+            let shown = match &found {
+                Some(Some(found)) if ring::is_alike(found, &wanted) => ring::words(&wanted),
+                Some(Some(found)) => ring::words(found),
+                Some(None) => "none that can be read".to_owned(),
+                None => "absent".to_owned(),
+            };
+            parts.push(("the key ring in the program", shown, ring::words(&wanted)));
             more = ", the program and the key ring in it";
         }
         for (name, found, wanted) in parts {
