@@ -28,14 +28,14 @@ use crate::ring;
 use crate::sign::{SignError, SigningKey};
 
 mod deltas;
-pub mod finding;
 pub mod prove;
+pub mod refusal;
 pub mod survey;
 pub mod warning;
 
 use deltas::{Delta, Deltas, Origin, deltas};
-use finding::Findings;
 use prove::ProofError;
+use refusal::Refusals;
 use survey::{Survey, SurveyedFile};
 
 /// How a bundle is built.
@@ -103,7 +103,7 @@ pub type Cached = BTreeMap<(Digest, Digest), Digest>;
 pub enum BuildError {
     /// Recipe, profile and payload do not agree.
     #[error(transparent)]
-    Findings(#[from] Findings),
+    Refusals(#[from] Refusals),
     /// The log's path that the profile makes of the update's number is not safe.
     #[error("the profile makes an unsafe log path of {id}")]
     Log {

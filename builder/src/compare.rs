@@ -12,6 +12,7 @@ use qfe_patcher::name::Variant;
 use qfe_patcher::platform::Platform;
 use qfe_patcher::version::FileVersion;
 
+use crate::file_key::FileKey;
 use crate::inspect::{BaselinePart, FilePart, Inspection, PlatformPart, baseline_names, inspect};
 use crate::shown::{list, version};
 
@@ -337,30 +338,33 @@ pub fn shown(value: &Json) -> String {
     }
 }
 
-/// Platform, folded name and variant of a file.
-type Place = (Platform, String, Option<Variant>);
-type Named<'a> = BTreeMap<Place, &'a FilePart>;
+type Named<'a> = BTreeMap<FileKey, &'a FilePart>;
 
 fn named(inspection: &Inspection) -> Named<'_> {
     let files =
         inspection.platforms.iter().flat_map(|part| part.files.iter().map(|file| (part.platform, file)));
-    files.map(|(platform, file)| ((platform, file.name.folded(), file.variant.clone()), file)).collect()
+    let key = |platform, file: &FilePart| FileKey {
+        platform,
+        variant: file.variant.clone(),
+        name: file.name.clone(),
+    };
+    files.map(|(platform, file)| (key(platform, file), file)).collect()
 }
 
 fn files(a: &Side, b: &Side) -> Vec<FileChange> {
     let (ours, theirs) = (named(&a.inspection), named(&b.inspection));
-    let places: BTreeSet<&Place> = ours.keys().chain(theirs.keys()).collect();
-    let change = |place: &Place| {
-        let (a, b) = (ours.get(place).copied(), theirs.get(place).copied());
+    let keys: BTreeSet<&FileKey> = ours.keys().chain(theirs.keys()).collect();
+    let change = |key: &FileKey| {
+        let (a, b) = (ours.get(key).copied(), theirs.get(key).copied());
         let name = b.or(a).map(|file| file.name.to_string()).unwrap_or_default();
         let values = values(a, b);
         let baselines = baselines(a, b);
         let is_same = values.is_empty() && baselines.iter().all(|old| old.change == Fate::Same);
         let change = Fate::of(a, b, is_same);
-        let (platform, _, variant) = place.clone();
+        let FileKey { platform, variant, .. } = key.clone();
         FileChange { platform, name, variant, change, a: a.cloned(), b: b.cloned(), values, baselines }
     };
-    places.into_iter().map(change).collect()
+    keys.into_iter().map(change).collect()
 }
 
 /// Returns what differs of a file that both have, but for the baselines.

@@ -24,6 +24,7 @@ pub mod cli;
 pub mod compare;
 pub mod container;
 pub mod delta;
+pub mod file_key;
 pub mod inspect;
 pub mod lint;
 pub mod output;

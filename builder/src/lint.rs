@@ -15,8 +15,8 @@ use qfe_patcher::name::{UpdateId, Variant};
 use qfe_patcher::platform::Platform;
 
 use crate::article::Table;
-use crate::build::finding::FileKey;
 use crate::build::survey::examine;
+use crate::file_key::FileKey;
 use crate::profile::Profile;
 use crate::recipe::Recipe;
 
@@ -151,7 +151,7 @@ pub fn lint(subjects: &[Subject<'_>]) -> Vec<Finding> {
 fn lint_one(subject: &Subject<'_>) -> (Vec<Finding>, Summary) {
     let Subject { recipe, profile, base, article } = *subject;
     let examined = examine(recipe, profile, base);
-    let mut findings: Vec<Finding> = examined.findings.iter().map(contradiction::refusal).collect();
+    let mut findings: Vec<Finding> = examined.refusals.iter().map(contradiction::refusal).collect();
     findings.extend(examined.warnings.iter().map(contradiction::warning));
     findings.extend(files::check(recipe, profile, &examined.files));
     findings.extend(images::check(recipe, profile, &examined.files));

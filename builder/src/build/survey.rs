@@ -1,6 +1,6 @@
 //! The survey: every payload file inspected and held against recipe and profile.
 //!
-//! All findings are reported at once: a release engineer should not have to fix a recipe one error at a time.
+//! All refusals are reported at once: a release engineer should not have to fix a recipe one error at a time.
 //! What comes out is in order, and complete: nothing later reads a payload again.
 
 use std::cmp::Ordering;
@@ -16,8 +16,9 @@ use qfe_patcher::platform::Platform;
 use qfe_patcher::target_path::TargetPath;
 use qfe_patcher::version::FileVersion;
 
-use super::finding::{FileKey, Finding, Findings};
+use super::refusal::{Refusal, Refusals};
 use super::warning::Warning;
+use crate::file_key::FileKey;
 use crate::profile::Profile;
 use crate::recipe::{Baseline, FileRule, MAX_STEP, MAX_TITLE, PerPlatform, Recipe, Trees, VariantRule};
 use crate::shown::{self, list};
@@ -38,7 +39,7 @@ pub struct Examined {
     /// The new files that could be read, in the order of a survey.
     pub files: Vec<SurveyedFile>,
     /// What disagrees.
-    pub findings: Vec<Finding>,
+    pub refusals: Vec<Refusal>,
     /// What is allowed and looks wrong.
     pub warnings: Vec<Warning>,
 }
@@ -101,26 +102,26 @@ pub struct OldFile {
 }
 
 /// Reads and checks everything that a recipe names; paths in it are relative to `base`.
-pub fn survey(recipe: &Recipe, profile: &Profile, base: &Path) -> Result<Survey, Findings> {
-    let Examined { files, findings, warnings } = examine(recipe, profile, base);
-    match Findings::of(&recipe.id, findings) {
+pub fn survey(recipe: &Recipe, profile: &Profile, base: &Path) -> Result<Survey, Refusals> {
+    let Examined { files, refusals, warnings } = examine(recipe, profile, base);
+    match Refusals::of(&recipe.id, refusals) {
         None => Ok(Survey { files, warnings }),
-        Some(findings) => Err(findings),
+        Some(refusals) => Err(refusals),
     }
 }
 
 /// Does the same and gives out what could be read of an update that does not agree with itself.
 pub fn examine(recipe: &Recipe, profile: &Profile, base: &Path) -> Examined {
-    let mut surveyor = Surveyor { recipe, profile, base, findings: Vec::new(), warnings: Vec::new() };
+    let mut surveyor = Surveyor { recipe, profile, base, refusals: Vec::new(), warnings: Vec::new() };
     surveyor.check_head();
     let mut parts = surveyor.open_payload();
     let rules = surveyor.rules(&parts);
     surveyor.check_listing(&parts, &rules);
     let mut files = surveyor.read_files(&mut parts, &rules);
-    files.sort_by_cached_key(|file| (file.platform, file.name.folded(), file.variant.clone()));
+    files.sort_by_cached_key(SurveyedFile::key);
     surveyor.check_destinations(&files);
     surveyor.read_baselines(&parts, &mut files);
-    Examined { files, findings: surveyor.findings, warnings: surveyor.warnings }
+    Examined { files, refusals: surveyor.refusals, warnings: surveyor.warnings }
 }
 
 /// A part of the payload: the files for every target, or those of one variant.
@@ -154,7 +155,7 @@ struct Surveyor<'a> {
     recipe: &'a Recipe,
     profile: &'a Profile,
     base: &'a Path,
-    findings: Vec<Finding>,
+    refusals: Vec<Refusal>,
     warnings: Vec<Warning>,
 }
 
@@ -164,7 +165,7 @@ impl<'a> Surveyor<'a> {
         let Recipe { id, title, revision, product, builds, requires, supersedes, .. } = self.recipe;
         let profile = self.profile;
         let mut refuse = |key: &str, found: String, wanted| {
-            self.findings.push(Finding::Value { key: key.to_owned(), found, wanted });
+            self.refusals.push(Refusal::Value { key: key.to_owned(), found, wanted });
         };
         if !is_line(title, MAX_TITLE) {
             refuse("title", format!("{title:?}"), "one line of at most 200 characters");
@@ -223,12 +224,12 @@ impl<'a> Surveyor<'a> {
         }
         if *product != self.profile.product {
             let (found, wanted) = (product.clone(), self.profile.product.clone());
-            self.findings.push(Finding::Product { found, wanted });
+            self.refusals.push(Refusal::Product { found, wanted });
         }
     }
 
     fn open(&mut self, path: &Path) -> Option<Tree> {
-        Tree::open(&self.base.join(path)).map_err(|error| self.findings.push(Finding::Source(error))).ok()
+        Tree::open(&self.base.join(path)).map_err(|error| self.refusals.push(Refusal::Source(error))).ok()
     }
 
     fn open_payload(&mut self) -> Vec<Part<'a>> {
@@ -243,19 +244,19 @@ impl<'a> Surveyor<'a> {
         }
         for part in &mut parts {
             if !part.payload.is_some() {
-                self.findings.push(Finding::NoPayload { key: part.key() });
+                self.refusals.push(Refusal::NoPayload { key: part.key() });
             }
             for platform in Platform::ALL {
                 for path in part.payload.on(platform).into_iter().flatten() {
                     let Some(tree) = self.open(path) else { continue };
                     let shown = || path.display().to_string();
-                    self.findings.extend(
+                    self.refusals.extend(
                         tree.strays()
                             .iter()
-                            .map(|reason| Finding::Name { tree: shown(), reason: reason.clone() }),
+                            .map(|reason| Refusal::Name { tree: shown(), reason: reason.clone() }),
                     );
                     if tree.names().next().is_none() {
-                        self.findings.push(Finding::EmptyPayload { tree: shown() });
+                        self.refusals.push(Refusal::EmptyPayload { tree: shown() });
                     }
                     part.trees.entry(platform).or_default().push(tree);
                 }
@@ -285,7 +286,7 @@ impl<'a> Surveyor<'a> {
             for platform in rule.platforms.iter().flatten() {
                 if !self.is_for(*platform) {
                     let (name, platform) = (rule.name.clone(), *platform);
-                    self.findings.push(Finding::PlatformWithoutPayload { name, platform });
+                    self.refusals.push(Refusal::PlatformWithoutPayload { name, platform });
                 }
             }
             self.check_roles(&rule.name, rule.roles.as_deref());
@@ -296,7 +297,7 @@ impl<'a> Surveyor<'a> {
                 }
                 let of_platform = sorted.entry(platform).or_default();
                 if of_platform.insert(rule.name.folded(), rule.clone()).is_some() {
-                    self.findings.push(Finding::ListedTwice { name: rule.name.clone(), platform });
+                    self.refusals.push(Refusal::ListedTwice { name: rule.name.clone(), platform });
                 }
             }
         }
@@ -307,17 +308,17 @@ impl<'a> Surveyor<'a> {
         let Some(roles) = roles else { return };
         for found in roles.iter().filter(|role| !self.profile.role_names().any(|known| known == *role)) {
             let known = list(self.profile.role_names(), "none");
-            self.findings.push(Finding::UnknownRole { name: name.clone(), found: found.clone(), known });
+            self.refusals.push(Refusal::UnknownRole { name: name.clone(), found: found.clone(), known });
         }
         if roles.is_empty() || roles.iter().collect::<BTreeSet<_>>().len() != roles.len() {
-            self.findings.push(Finding::Roles { name: name.clone(), found: list(roles, "no role") });
+            self.refusals.push(Refusal::Roles { name: name.clone(), found: list(roles, "no role") });
         }
     }
 
     /// Refuses versions of a variant that there is not.
     fn check_versions(&mut self, rule: &FileRule) {
         let is_there = |name: &&Variant| self.recipe.variants.iter().any(|variant| variant.name == **name);
-        self.findings.extend(rule.versions.keys().find(|name| !is_there(name)).map(|name| Finding::Value {
+        self.refusals.extend(rule.versions.keys().find(|name| !is_there(name)).map(|name| Refusal::Value {
             key: format!("versions of {}", rule.name),
             found: name.to_string(),
             wanted: "names of [[variant]]s",
@@ -332,7 +333,7 @@ impl<'a> Surveyor<'a> {
                 let rules = rules.get(&platform).unwrap_or(&none);
                 for name in tree.names().filter(|name| !rules.contains_key(&name.folded())) {
                     let key = FileKey { platform, variant: part.variant.cloned(), name: name.clone() };
-                    self.findings.push(Finding::Unlisted { file: tree.shown(name), key });
+                    self.refusals.push(Refusal::Unlisted { file: tree.shown(name), key });
                 }
             }
         }
@@ -353,20 +354,20 @@ impl<'a> Surveyor<'a> {
                 // One may be without a platform, but not without a file of one that it has.
                 let lacking = parts.iter().filter(|part| part.payload.on(platform).is_some());
                 let lacking = lacking.filter(|part| !part.holds(platform, &name));
-                self.findings.extend(lacking.filter_map(|part| part.variant).map(|variant| {
+                self.refusals.extend(lacking.filter_map(|part| part.variant).map(|variant| {
                     let (name, variant, twin) = (name.clone(), variant.clone(), twin.clone());
-                    Finding::MissingInVariant { name, platform, variant, twin }
+                    Refusal::MissingInVariant { name, platform, variant, twin }
                 }));
             }
             None => {
-                // What could not be opened is a finding already.
+                // What could not be opened is a refusal already.
                 let opened = parts.iter().filter(|part| part.trees.contains_key(&platform));
                 let Some(part) = opened.min_by_key(|part| part.variant) else { return };
                 let tree = places(part.payload.on(platform).into_iter().flatten());
                 let holds = |twin: &Platform| parts.iter().any(|part| part.holds(*twin, &name));
-                self.findings.push(match Platform::ALL.into_iter().find(holds) {
-                    Some(twin) => Finding::MissingTwin { name, platform, tree, twin },
-                    None => Finding::NotInPayload { name, platform, tree },
+                self.refusals.push(match Platform::ALL.into_iter().find(holds) {
+                    Some(twin) => Refusal::MissingTwin { name, platform, tree, twin },
+                    None => Refusal::NotInPayload { name, platform, tree },
                 });
             }
         }
@@ -384,7 +385,7 @@ impl<'a> Surveyor<'a> {
                         Ok(Some(bytes)) => bytes,
                         Ok(None) => continue,
                         Err(error) => {
-                            self.findings.push(Finding::Source(error));
+                            self.refusals.push(Refusal::Source(error));
                             continue;
                         }
                     };
@@ -413,13 +414,13 @@ impl<'a> Surveyor<'a> {
         self.check_machine(key(), &bytes, shown);
         match (wanted, image.map(|image| image.version)) {
             (Some(wanted), Err(reason)) => {
-                self.findings.push(Finding::NotAnImage { file: file(), key: key(), reason, wanted });
+                self.refusals.push(Refusal::NotAnImage { file: file(), key: key(), reason, wanted });
             }
             (Some(wanted), Ok(None)) => {
-                self.findings.push(Finding::NoVersion { file: file(), key: key(), wanted });
+                self.refusals.push(Refusal::NoVersion { file: file(), key: key(), wanted });
             }
             (Some(wanted), Ok(Some(found))) if found != wanted => {
-                self.findings.push(Finding::Version { file: file(), key: key(), found, wanted });
+                self.refusals.push(Refusal::Version { file: file(), key: key(), found, wanted });
             }
             (Some(_) | None, _) => {}
         }
@@ -432,7 +433,7 @@ impl<'a> Surveyor<'a> {
         let member = match member.parse() {
             Ok(member) => member,
             Err(reason) => {
-                self.findings.push(Finding::Name { tree: file(), reason });
+                self.refusals.push(Refusal::Name { tree: file(), reason });
                 return None;
             }
         };
@@ -456,7 +457,7 @@ impl<'a> Surveyor<'a> {
             && image.machine != key.platform.machine()
         {
             let (file, found, wanted) = (shown.to_owned(), image.machine, key.platform.machine());
-            self.findings.push(Finding::Machine { file, key, found, wanted });
+            self.refusals.push(Refusal::Machine { file, key, found, wanted });
         }
     }
 
@@ -477,7 +478,7 @@ impl<'a> Surveyor<'a> {
                     }
                     Err(reason) => {
                         let (name, to) = (rule.name.clone(), to.clone());
-                        self.findings.push(Finding::Destination { name, to, reason });
+                        self.refusals.push(Refusal::Destination { name, to, reason });
                         return entries;
                     }
                 }
@@ -493,7 +494,7 @@ impl<'a> Surveyor<'a> {
             for InstallEntry { role, to, .. } in &file.install {
                 let there = taken.entry((file.platform, role, to.folded())).or_default();
                 if let Some(first) = there.iter().find(|other| other.meets(file)) {
-                    self.findings.push(Finding::SameDestination {
+                    self.refusals.push(Refusal::SameDestination {
                         first: first.shown(),
                         second: file.shown(),
                         to: to.clone(),
@@ -515,7 +516,7 @@ impl<'a> Surveyor<'a> {
                     let Some(paths) = baseline.trees.on(platform) else { continue };
                     if part.payload.on(platform).is_none() {
                         let (baseline, payload) = (baseline.name.clone(), part.key());
-                        self.findings.push(Finding::BaselineWithoutPayload { baseline, platform, payload });
+                        self.refusals.push(Refusal::BaselineWithoutPayload { baseline, platform, payload });
                         continue;
                     }
                     let mut trees: Vec<Tree> = paths.iter().filter_map(|path| self.open(path)).collect();
@@ -547,7 +548,7 @@ impl<'a> Surveyor<'a> {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return false,
             Err(error) => {
-                self.findings.push(Finding::Source(error));
+                self.refusals.push(Refusal::Source(error));
                 return false;
             }
         };

@@ -3,7 +3,7 @@
 use qfe_patcher::platform::Platform;
 use qfe_patcher::version::FileVersion;
 
-use super::finding::FileKey;
+use crate::file_key::FileKey;
 
 /// Something that the release engineer should look at.
 #[derive(Debug, thiserror::Error)]

@@ -20,8 +20,8 @@ use qfe_patcher::json::object;
 use super::{
     Answer, cache, keyring, keys, output_failure, read_file, recipe, refuse, sign_failure, spare_inputs,
 };
-use crate::build::finding::{Finding, Findings};
 use crate::build::prove::{ProofError, prove};
+use crate::build::refusal::{Refusal, Refusals};
 use crate::build::{BuildError, Built, Options, Shape, build};
 use crate::cache::Cache;
 use crate::container::exe::{self, PrefixError};
@@ -358,10 +358,10 @@ fn prefix_failure(error: PrefixError) -> Failure {
 
 pub(super) fn build_failure(error: BuildError, recipe: &Path) -> Failure {
     match error {
-        BuildError::Findings(findings) => {
-            let remedies: Vec<&str> = findings.remedies().into_iter().collect();
-            let code = findings_code(&findings);
-            let mut failure = Failure::new(code, findings);
+        BuildError::Refusals(refusals) => {
+            let remedies: Vec<&str> = refusals.remedies().into_iter().collect();
+            let code = refusals_code(&refusals);
+            let mut failure = Failure::new(code, refusals);
             for remedy in remedies {
                 failure = failure.hint(remedy);
             }
@@ -377,14 +377,14 @@ pub(super) fn build_failure(error: BuildError, recipe: &Path) -> Failure {
 }
 
 /// An input that cannot be read is told apart from one that disagrees, if nothing else is wrong.
-fn findings_code(findings: &Findings) -> ExitCode {
-    let unreadable = |finding: &Finding| {
+fn refusals_code(refusals: &Refusals) -> ExitCode {
+    let unreadable = |refusal: &Refusal| {
         matches!(
-            finding,
-            Finding::Source(
+            refusal,
+            Refusal::Source(
                 SourceError::Read { .. } | SourceError::Absent { .. } | SourceError::Archive { .. }
             )
         )
     };
-    if findings.iter().all(unreadable) { ExitCode::BundleUnreadable } else { ExitCode::BadCommandLine }
+    if refusals.iter().all(unreadable) { ExitCode::BundleUnreadable } else { ExitCode::BadCommandLine }
 }

@@ -2,8 +2,9 @@
 
 use super::Finding;
 use super::code::Code;
-use crate::build::finding::{FileKey, Finding as Refusal};
+use crate::build::refusal::Refusal;
 use crate::build::warning::Warning;
+use crate::file_key::FileKey;
 
 /// Makes a finding of what `build` refuses.
 pub(super) fn refusal(refusal: &Refusal) -> Finding {

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use qfe_patcher::digest::Digest;
-use qfe_patcher::name::{UpdateId, Variant};
-use qfe_patcher::platform::Platform;
+use qfe_patcher::name::UpdateId;
 use qfe_patcher::version::FileVersion;
 
 use super::Finding;
 use super::code::Code;
-use crate::build::finding::FileKey;
 use crate::build::survey::SurveyedFile;
+use crate::file_key::FileKey;
 use crate::recipe::Recipe;
 
 /// What the other updates need to know of one.
@@ -20,23 +19,18 @@ pub(super) struct Summary {
     builds: Vec<u16>,
     requires: Vec<UpdateId>,
     supersedes: Vec<UpdateId>,
-    /// By platform, folded name and variant.
-    files: BTreeMap<(Platform, String, Option<Variant>), Owned>,
+    files: BTreeMap<FileKey, Owned>,
 }
 
 #[derive(Clone, Debug)]
 struct Owned {
-    key: FileKey,
     version: Option<FileVersion>,
     digest: Digest,
 }
 
 impl Summary {
     pub(super) fn of(recipe: &Recipe, files: &[SurveyedFile]) -> Self {
-        let owned = |file: &SurveyedFile| {
-            let owned = Owned { key: file.key(), version: file.version, digest: file.digest };
-            ((file.platform, file.name.folded(), file.variant.clone()), owned)
-        };
+        let owned = |file: &SurveyedFile| (file.key(), Owned { version: file.version, digest: file.digest });
         Self {
             id: recipe.id.clone(),
             builds: recipe.builds.clone(),
@@ -53,8 +47,8 @@ impl Summary {
             || self.builds.iter().any(|build| other.builds.contains(build))
     }
 
-    fn finding(&self, code: Code, file: &Owned) -> Finding {
-        Finding::new(code).in_update(&self.id).about(&file.key)
+    fn finding(&self, code: Code, file: &FileKey) -> Finding {
+        Finding::new(code).in_update(&self.id).about(file)
     }
 }
 
@@ -84,18 +78,18 @@ fn pair(one: &Summary, other: &Summary) -> Vec<Finding> {
     for (key, file) in &one.files {
         let Some(theirs) = other.files.get(key) else { continue };
         if file.digest != theirs.digest {
-            findings.extend(shared(one, file, other, theirs));
+            findings.extend(shared(key, one, file, other, theirs));
         }
     }
     for (newer, older) in [(one, other), (other, one)] {
         if !newer.supersedes.contains(&older.id) {
             continue;
         }
-        for (key, file) in &older.files {
+        for key in older.files.keys() {
             if !newer.files.contains_key(key) {
                 findings.push(
                     newer
-                        .finding(Code::SupersedesMore, file)
+                        .finding(Code::SupersedesMore, key)
                         .values(format!("not in {}", newer.id), format!("the file, as {} has it", older.id))
                         .remedy("add the file, or take the update out of supersedes: who installs this one only lacks it"),
                 );
@@ -106,11 +100,11 @@ fn pair(one: &Summary, other: &Summary) -> Vec<Finding> {
 }
 
 /// Looks at a file that both updates have, with different contents.
-fn shared(one: &Summary, file: &Owned, other: &Summary, theirs: &Owned) -> Option<Finding> {
+fn shared(key: &FileKey, one: &Summary, file: &Owned, other: &Summary, theirs: &Owned) -> Option<Finding> {
     let (version, their_version) = (file.version?, theirs.version?);
     if version == their_version {
         let finding = one
-            .finding(Code::TwoContents, file)
+            .finding(Code::TwoContents, key)
             .values(
                 format!("{version} with digest {} here, {} in {}", file.digest.prefix(), theirs.digest.prefix(), other.id),
                 "one content for one version",
@@ -119,13 +113,13 @@ fn shared(one: &Summary, file: &Owned, other: &Summary, theirs: &Owned) -> Optio
         return Some(finding);
     }
     // The one that says that it comes after the other has to have the higher version.
-    for (later, its, earlier, before, found) in
-        [(one, file, other, their_version, version), (other, theirs, one, version, their_version)]
+    for (later, earlier, before, found) in
+        [(one, other, their_version, version), (other, one, version, their_version)]
     {
         if later.supersedes.contains(&earlier.id) {
             return (found < before).then(|| {
                 later
-                    .finding(Code::SupersedesNewer, its)
+                    .finding(Code::SupersedesNewer, key)
                     .values(found.to_string(), format!("above the {before} of {}", earlier.id))
                     .remedy("put the later file into the payload, or take the update out of supersedes")
             });
@@ -135,7 +129,7 @@ fn shared(one: &Summary, file: &Owned, other: &Summary, theirs: &Owned) -> Optio
         }
     }
     one.meets(other).then(|| {
-        one.finding(Code::TwoVersions, file)
+        one.finding(Code::TwoVersions, key)
             .values(
                 format!("{version} here, {their_version} in {}", other.id),
                 "that the later update supersedes the other, or requires it",

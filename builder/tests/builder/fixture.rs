@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use qfe_builder::build::finding::Findings;
+use qfe_builder::build::refusal::Refusals;
 use qfe_builder::build::survey::{Survey, survey};
 use qfe_builder::profile::Profile;
 use qfe_builder::recipe::Recipe;
@@ -138,7 +138,7 @@ impl Fixture {
         self.put(&format!("update/{platform}/{name}"), bytes);
     }
 
-    pub(crate) fn survey(&self) -> Result<Survey, Findings> {
+    pub(crate) fn survey(&self) -> Result<Survey, Refusals> {
         let path = self.path("update.toml");
         let recipe = Recipe::parse(&path, &fs::read_to_string(&path).unwrap()).unwrap();
         survey(&recipe, &Profile::sms2().unwrap(), self.temp.path())

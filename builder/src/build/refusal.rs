@@ -1,4 +1,4 @@
-//! Findings: each way in which recipe, profile and payload can disagree, with its remedy.
+//! Refusals: each way in which recipe, profile and payload can disagree, with its remedy.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -10,29 +10,13 @@ use qfe_patcher::platform::{Machine, Platform};
 use qfe_patcher::target_path::{TargetPath, UnsafePath};
 use qfe_patcher::version::FileVersion;
 
+use crate::file_key::FileKey;
 use crate::profile::PlaceError;
 use crate::sources::SourceError;
 
-/// Which file of an update.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileKey {
-    /// Its platform.
-    pub platform: Platform,
-    /// The variant it is of; none: it is for all of them.
-    pub variant: Option<Variant>,
-    /// Its name.
-    pub name: TargetPath,
-}
-
-impl fmt::Display for FileKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}{}", self.platform, self.name, Variant::suffix(self.variant.as_ref()))
-    }
-}
-
-/// One disagreement. Every message names the thing, what was found and what was wanted.
+/// One of them. Every message names the thing, what was found and what was wanted.
 #[derive(Debug, thiserror::Error)]
-pub enum Finding {
+pub enum Refusal {
     /// A payload or baseline cannot be read.
     #[error("{}", qfe_patcher::chain::line(.0))]
     Source(SourceError),
@@ -230,7 +214,7 @@ pub enum Finding {
     },
 }
 
-impl Finding {
+impl Refusal {
     /// Returns what the release engineer can do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
@@ -272,44 +256,44 @@ impl Finding {
     }
 }
 
-/// All findings about one recipe; there is at least one.
+/// All refusals about one recipe; there is at least one.
 ///
-/// As an error it says how many there are; its causes are the findings, one after the other.
+/// As an error it says how many there are; its causes are the refusals, one after the other.
 #[derive(Debug)]
-pub struct Findings {
+pub struct Refusals {
     recipe: String,
     count: usize,
     first: Link,
 }
 
-/// A finding as the cause of the one before.
+/// A refusal as the cause of the one before.
 #[derive(Debug)]
 struct Link {
-    finding: Finding,
+    refusal: Refusal,
     next: Option<Box<Link>>,
 }
 
-impl Findings {
-    /// Chains the findings about a recipe; none if there are none.
-    pub fn of(recipe: impl fmt::Display, findings: Vec<Finding>) -> Option<Self> {
-        let count = findings.len();
+impl Refusals {
+    /// Chains the refusals about a recipe; none if there are none.
+    pub fn of(recipe: impl fmt::Display, refusals: Vec<Refusal>) -> Option<Self> {
+        let count = refusals.len();
         let chained =
-            findings.into_iter().rev().fold(None, |next, finding| Some(Box::new(Link { finding, next })));
+            refusals.into_iter().rev().fold(None, |next, refusal| Some(Box::new(Link { refusal, next })));
         chained.map(|first| Self { recipe: recipe.to_string(), count, first: *first })
     }
 
-    /// Returns the findings in the order in which they were made.
-    pub fn iter(&self) -> impl Iterator<Item = &Finding> {
-        std::iter::successors(Some(&self.first), |link| link.next.as_deref()).map(|link| &link.finding)
+    /// Returns the refusals in the order in which they were made.
+    pub fn iter(&self) -> impl Iterator<Item = &Refusal> {
+        std::iter::successors(Some(&self.first), |link| link.next.as_deref()).map(|link| &link.refusal)
     }
 
     /// Returns the different remedies.
     pub fn remedies(&self) -> BTreeSet<&'static str> {
-        self.iter().map(Finding::remedy).collect()
+        self.iter().map(Refusal::remedy).collect()
     }
 }
 
-impl fmt::Display for Findings {
+impl fmt::Display for Refusals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { recipe, count, .. } = self;
         match count {
@@ -319,7 +303,7 @@ impl fmt::Display for Findings {
     }
 }
 
-impl Error for Findings {
+impl Error for Refusals {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.first)
     }
@@ -327,7 +311,7 @@ impl Error for Findings {
 
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.finding.fmt(f)
+        self.refusal.fmt(f)
     }
 }
 
