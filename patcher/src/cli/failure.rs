@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 use crate::chain;
 use crate::exit::ExitCode;
@@ -9,8 +10,14 @@ use crate::json::{Json, object};
 use crate::update::plan::Finding;
 
 /// An error that ends a program, with its exit code and what the user can do about it.
+///
+/// One pointer: nearly every call of a command may return it.
 #[derive(Debug)]
-pub struct Failure {
+pub struct Failure(Box<End>);
+
+/// What a [`Failure`] holds.
+#[derive(Debug)]
+pub struct End {
     /// The code to end with.
     pub code: ExitCode,
     /// What went wrong, and inside it why.
@@ -21,10 +28,24 @@ pub struct Failure {
     pub findings: Vec<Finding>,
 }
 
+impl Deref for Failure {
+    type Target = End;
+
+    fn deref(&self) -> &End {
+        &self.0
+    }
+}
+
+impl DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut End {
+        &mut self.0
+    }
+}
+
 impl Failure {
     /// Makes a failure without hints.
     pub fn new(code: ExitCode, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { code, error: error.into(), hints: Vec::new(), findings: Vec::new() }
+        Self(Box::new(End { code, error: error.into(), hints: Vec::new(), findings: Vec::new() }))
     }
 
     /// Adds a hint.

@@ -121,10 +121,11 @@ pub(super) fn reported(
             let outcome = done.json.at("outcome").and_then(Json::as_text).unwrap_or(done.code.word());
             mif(&subject, status(done.code), &format!("{outcome}, code {}", done.code.number()))
         }
-        Err(failure @ Failure { code, findings, .. }) => {
-            let first = findings.first().map(ToString::to_string);
+        Err(failure) => {
+            let code = failure.code;
+            let first = failure.findings.first().map(ToString::to_string);
             let first = first.unwrap_or_else(|| failure.messages().join(": "));
-            mif(&subject, status(*code), &format!("{}, code {}: {first}", code.word(), code.number()))
+            mif(&subject, status(code), &format!("{}, code {}: {first}", code.word(), code.number()))
         }
     };
     if let Err(error) = write(path, &text) {
