@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::chain::debug_as_shown;
+use crate::chain::error_of_kinds;
 use crate::registry::{RegistryKey, RegistryValue};
 
 mod backend;
@@ -116,9 +116,15 @@ pub enum ForeignLock {
     Break,
 }
 
-/// An effect or a look that failed, with its path.
+error_of_kinds!(
+    /// An effect or a look that failed, with its path.
+    HostError,
+    HostErrorKind
+);
+
+/// What failed.
 #[derive(thiserror::Error)]
-pub enum HostError {
+pub enum HostErrorKind {
     /// The system refused.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -185,8 +191,6 @@ pub enum HostError {
     },
 }
 
-debug_as_shown!(HostError);
-
 /// What a refusal of the system comes to for the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -220,21 +224,31 @@ impl Trouble {
 }
 
 impl HostError {
+    /// Tells whether somebody keeps a file from being replaced.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self.kind(), HostErrorKind::InUse { .. })
+    }
+
+    /// Tells whether another run holds the target.
+    pub fn is_held(&self) -> bool {
+        matches!(self.kind(), HostErrorKind::Held { .. })
+    }
+
     /// Tells what the refusal comes to.
     pub fn trouble(&self) -> Trouble {
-        match self {
-            Self::Io { source, .. }
-            | Self::Service { source, .. }
-            | Self::Registry { source, .. }
-            | Self::Component { source, .. } => Trouble::of(source),
-            Self::InUse { .. } => Trouble::InUse,
-            Self::TooLarge { .. } => Trouble::Other,
-            Self::Held { .. } => Trouble::Busy,
+        match self.kind() {
+            HostErrorKind::Io { source, .. }
+            | HostErrorKind::Service { source, .. }
+            | HostErrorKind::Registry { source, .. }
+            | HostErrorKind::Component { source, .. } => Trouble::of(source),
+            HostErrorKind::InUse { .. } => Trouble::InUse,
+            HostErrorKind::TooLarge { .. } => Trouble::Other,
+            HostErrorKind::Held { .. } => Trouble::Busy,
         }
     }
 
     fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { action, path: path.to_owned(), source }
+        move |source| HostErrorKind::Io { action, path: path.to_owned(), source }.into()
     }
 }
 

@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 
 use crate::bundle::BundleError;
-use crate::chain::debug_as_shown;
+use crate::chain::error_of_kinds;
 use crate::digest::Digest;
 use crate::host::HostError;
 use crate::name::UpdateId;
@@ -38,15 +38,20 @@ mod values;
 
 pub use recorder::{Event, Observer};
 
-use facts::FactsError;
 use journal::JournalError;
 use state::StateError;
 use target::TargetError;
 use undo::UndoError;
 
-/// Why something about an update failed.
+error_of_kinds!(
+    /// Why something about an update failed.
+    UpdateError,
+    UpdateErrorKind
+);
+
+/// What is wrong.
 #[derive(thiserror::Error)]
-pub enum UpdateError {
+pub enum UpdateErrorKind {
     /// The system refused.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -61,7 +66,7 @@ pub enum UpdateError {
     Bundle(#[from] BundleError),
     /// The log cannot be written.
     #[error("the log cannot be written")]
-    Log(#[source] Box<UpdateError>),
+    Log(#[source] UpdateError),
     /// A record does not fit the journal.
     #[error("the journal does not take the record")]
     Journal(#[from] JournalError),
@@ -108,7 +113,7 @@ pub enum UpdateError {
         /// Where the old files are.
         backup: PathBuf,
         /// Why.
-        source: Box<UpdateError>,
+        source: UpdateError,
     },
     /// The volume has too little space for what is to be written, of which nothing was.
     #[error("{} has {free} bytes free, {needed} are needed", folder.display())]
@@ -133,25 +138,15 @@ pub enum UpdateError {
     Foreign(Vec<String>),
 }
 
-debug_as_shown!(UpdateError);
-
 impl UpdateError {
     /// Tells whether another run at the target is the reason.
     fn is_busy(&self) -> bool {
-        matches!(self, Self::Overtaken | Self::Host(HostError::Held { .. }))
+        matches!(self.kind(), UpdateErrorKind::Overtaken)
+            || matches!(self.kind(), UpdateErrorKind::Host(error) if error.is_held())
     }
 }
 
-impl From<FactsError> for UpdateError {
-    fn from(error: FactsError) -> Self {
-        match error {
-            FactsError::Target(error) => error.into(),
-            FactsError::State(error) => error.into(),
-        }
-    }
-}
-
-impl From<UnsafePath> for UpdateError {
+impl From<UnsafePath> for UpdateErrorKind {
     fn from(error: UnsafePath) -> Self {
         TargetError::from(error).into()
     }

@@ -7,14 +7,13 @@ use crate::bundle::keyring::{ChainError, KeyRingError, TrustError};
 use crate::bundle::manifest::ManifestError;
 use crate::exit::ExitCode;
 use crate::host::{HostError, Trouble};
-use crate::update::UpdateError;
 use crate::update::apply::ApplyError;
-use crate::update::facts::FactsError;
 use crate::update::journal::JournalError;
 use crate::update::plan::{Finding, FindingKind};
 use crate::update::rollback::RollbackError;
-use crate::update::state::StateError;
-use crate::update::target::TargetError;
+use crate::update::state::{StateError, StateErrorKind};
+use crate::update::target::{TargetError, TargetErrorKind};
+use crate::update::{UpdateError, UpdateErrorKind};
 
 impl From<Trouble> for ExitCode {
     fn from(trouble: Trouble) -> Self {
@@ -52,21 +51,21 @@ fn of_bundle(error: &BundleError) -> ExitCode {
 }
 
 fn of_target(error: &TargetError) -> ExitCode {
-    match error {
-        TargetError::Host(error) => of_trouble(error),
-        TargetError::NoTarget { .. }
-        | TargetError::Link { .. }
-        | TargetError::WrongKind { .. }
-        | TargetError::Ambiguous { .. }
-        | TargetError::Unsafe(_) => ExitCode::WrongTarget,
+    match error.kind() {
+        TargetErrorKind::Host(error) => of_trouble(error),
+        TargetErrorKind::NoTarget { .. }
+        | TargetErrorKind::Link { .. }
+        | TargetErrorKind::WrongKind { .. }
+        | TargetErrorKind::Ambiguous { .. }
+        | TargetErrorKind::Unsafe(_) => ExitCode::WrongTarget,
     }
 }
 
 fn of_state(error: &StateError) -> ExitCode {
-    match error {
-        StateError::Host(error) => of_trouble(error),
-        StateError::NotAFolder { .. } | StateError::NotAFile { .. } => ExitCode::WrongTarget,
-        StateError::Journal { source, .. } => match source {
+    match error.kind() {
+        StateErrorKind::Host(error) => of_trouble(error),
+        StateErrorKind::NotAFolder { .. } | StateErrorKind::NotAFile { .. } => ExitCode::WrongTarget,
+        StateErrorKind::Journal { source, .. } => match source {
             JournalError::OtherFormat { .. } | JournalError::UnknownRecord { .. } => ExitCode::NewerPatcher,
             JournalError::Corrupt { .. } | JournalError::OutOfOrder { .. } => ExitCode::RollbackFailed,
         },
@@ -74,24 +73,24 @@ fn of_state(error: &StateError) -> ExitCode {
 }
 
 fn of_update(error: &UpdateError) -> ExitCode {
-    match error {
-        UpdateError::Host(error) => of_trouble(error),
-        UpdateError::Target(error) => of_target(error),
-        UpdateError::State(error) => of_state(error),
-        UpdateError::Bundle(error) => of_bundle(error),
-        UpdateError::Log(error) => match of_update(error) {
+    match error.kind() {
+        UpdateErrorKind::Host(error) => of_trouble(error),
+        UpdateErrorKind::Target(error) => of_target(error),
+        UpdateErrorKind::State(error) => of_state(error),
+        UpdateErrorKind::Bundle(error) => of_bundle(error),
+        UpdateErrorKind::Log(error) => match of_update(error) {
             ExitCode::DiskFull => ExitCode::DiskFull,
             _ => ExitCode::LogUnwritable,
         },
-        UpdateError::NoSpace { .. } => ExitCode::DiskFull,
-        UpdateError::Overtaken => ExitCode::Busy,
-        UpdateError::Journal(_) | UpdateError::Changed { .. } | UpdateError::Unwritten { .. } => {
+        UpdateErrorKind::NoSpace { .. } => ExitCode::DiskFull,
+        UpdateErrorKind::Overtaken => ExitCode::Busy,
+        UpdateErrorKind::Journal(_) | UpdateErrorKind::Changed { .. } | UpdateErrorKind::Unwritten { .. } => {
             ExitCode::Failed
         }
-        UpdateError::Backup { .. }
-        | UpdateError::Foreign(_)
-        | UpdateError::JournalLost { .. }
-        | UpdateError::NotRecovered { .. } => ExitCode::RollbackFailed,
+        UpdateErrorKind::Backup { .. }
+        | UpdateErrorKind::Foreign(_)
+        | UpdateErrorKind::JournalLost { .. }
+        | UpdateErrorKind::NotRecovered { .. } => ExitCode::RollbackFailed,
     }
 }
 
@@ -179,24 +178,17 @@ impl From<TargetError> for Failure {
 
 impl From<UpdateError> for Failure {
     fn from(error: UpdateError) -> Self {
-        match error {
-            // The journal is what the files can be put back by: nothing may tempt anybody to remove it.
-            UpdateError::State(StateError::Journal { .. })
-                if of_update(&error) == ExitCode::RollbackFailed =>
-            {
-                Failure::new(of_update(&error), error).hint(
-                    "do not start the product and keep the journal; copy the old files back by hand from the \
-                     backup folder beside it",
-                )
-            }
-            _ => failure(of_update(&error), error),
+        let code = of_update(&error);
+        let is_of_journal = matches!(error.kind(), UpdateErrorKind::State(state)
+            if matches!(state.kind(), StateErrorKind::Journal { .. }));
+        // The journal is what the files can be put back by: nothing may tempt anybody to remove it.
+        if is_of_journal && code == ExitCode::RollbackFailed {
+            return Failure::new(code, error).hint(
+                "do not start the product and keep the journal; copy the old files back by hand from the \
+                 backup folder beside it",
+            );
         }
-    }
-}
-
-impl From<FactsError> for Failure {
-    fn from(error: FactsError) -> Self {
-        UpdateError::from(error).into()
+        failure(code, error)
     }
 }
 

@@ -9,7 +9,7 @@ use super::line::Given;
 use super::{Done, verify};
 use crate::bundle::VerifiedBundle;
 use crate::exit::ExitCode;
-use crate::host::{Attributes, Disk, Files, Host, HostError, Machine};
+use crate::host::{Attributes, Disk, Files, Host, HostError, HostErrorKind, Machine};
 use crate::json::object;
 use crate::target_path::TargetPath;
 use crate::update::target::TargetRoot;
@@ -125,8 +125,9 @@ impl Made {
 
     fn file(&mut self, path: &Path, bytes: &[u8]) -> Result<(), HostError> {
         let written = self.host.write_new(path, bytes, &Attributes::default());
-        let is_foreign = matches!(&written, Err(HostError::Io { source, .. })
-            if source.kind() == io::ErrorKind::AlreadyExists);
+        let is_foreign = written.as_ref().is_err_and(|error| {
+            matches!(error.kind(), HostErrorKind::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
+        });
         if !is_foreign {
             self.files.push(path.to_owned());
         }

@@ -168,16 +168,25 @@ impl Machine {
 use super::windows::{local_com_servers, local_registry, local_services, remote_registry, remote_services};
 
 #[cfg(unix)]
-use super::samba::{remote_registry, remote_services};
+use super::{
+    HostErrorKind,
+    samba::{remote_registry, remote_services},
+};
 
 #[cfg(unix)]
 fn local_services() -> Result<Box<dyn Services>, HostError> {
-    Err(HostError::Service { action: "reach", service: "control manager".to_owned(), source: only_windows() })
+    Err(HostErrorKind::Service {
+        action: "reach",
+        service: "control manager".to_owned(),
+        source: only_windows(),
+    }
+    .into())
 }
 
 #[cfg(unix)]
 fn local_registry() -> Result<Box<dyn Registry>, HostError> {
-    Err(HostError::Registry { action: "open", what: "live keys".to_owned(), source: only_windows() })
+    Err(HostErrorKind::Registry { action: "open", what: "live keys".to_owned(), source: only_windows() }
+        .into())
 }
 
 #[cfg(unix)]

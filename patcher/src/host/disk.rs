@@ -18,7 +18,7 @@ pub(super) use unix as system;
 #[cfg(windows)]
 pub(super) use windows as system;
 
-use super::{Files, HostError, Kind, Stat, Volume};
+use super::{Files, HostError, HostErrorKind, Kind, Stat, Volume};
 
 /// The file system and clock of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,7 +69,7 @@ impl Files for Disk {
         let mut bytes = Vec::new();
         file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(HostError::io("read", path))?;
         if bytes.len() as u64 > limit {
-            return Err(HostError::TooLarge { path: path.to_owned(), limit });
+            return Err(HostErrorKind::TooLarge { path: path.to_owned(), limit }.into());
         }
         Ok(bytes)
     }

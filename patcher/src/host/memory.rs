@@ -22,7 +22,7 @@ use services::MemoryService;
 
 pub use services::Conduct;
 
-use super::{Attributes, Files, ForeignLock, Host, HostError, Kind, Lock, Stat, Volume};
+use super::{Attributes, Files, ForeignLock, Host, HostError, HostErrorKind, Kind, Lock, Stat, Volume};
 
 /// What happens at a chosen step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,7 +281,7 @@ impl Files for Memory {
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, HostError> {
         match self.disk.borrow().at(path) {
             Some(Node::File { seen, .. }) if seen.bytes.len() as u64 > limit => {
-                Err(HostError::TooLarge { path: path.to_owned(), limit })
+                Err(HostErrorKind::TooLarge { path: path.to_owned(), limit }.into())
             }
             Some(Node::File { seen, .. }) => Ok(seen.bytes.to_vec()),
             Some(Node::Folder(_)) => Err(HostError::io("read", path)(io::ErrorKind::IsADirectory.into())),
@@ -394,7 +394,7 @@ impl Host for Memory {
         self.path_step("lock", path, Need::Space).map_err(HostError::io("lock", path))?;
         if self.locked.replace(true) {
             let holder = "another run in memory".to_owned();
-            return Err(HostError::Held { path: path.to_owned(), holder });
+            return Err(HostErrorKind::Held { path: path.to_owned(), holder }.into());
         }
         let mut disk = self.disk.borrow_mut();
         // A killed run may have left it.

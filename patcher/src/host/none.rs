@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{ComServers, HostError, Registry, Service, Services};
+use super::{ComServers, HostError, HostErrorKind, Registry, Service, Services};
 use crate::registry::{RegistryKey, RegistryValue};
 
 /// Nobody controls anything: there is no service and no registry value, and none can be changed.
@@ -18,15 +18,15 @@ fn uncontrolled() -> io::Error {
 
 impl Nobody {
     fn service_error(action: &'static str, service: &str) -> HostError {
-        HostError::Service { action, service: service.to_owned(), source: uncontrolled() }
+        HostErrorKind::Service { action, service: service.to_owned(), source: uncontrolled() }.into()
     }
 
     fn registry_error(action: &'static str, key: &RegistryKey) -> HostError {
-        HostError::Registry { action, what: key.to_string(), source: uncontrolled() }
+        HostErrorKind::Registry { action, what: key.to_string(), source: uncontrolled() }.into()
     }
 
     fn component_error(action: &'static str, path: &Path) -> HostError {
-        HostError::Component { action, path: path.to_owned(), source: uncontrolled() }
+        HostErrorKind::Component { action, path: path.to_owned(), source: uncontrolled() }.into()
     }
 }
 

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Attributes, Disk, Files, Host, HostError, Machine, Registry};
+use super::{Attributes, Disk, Files, Host, HostError, HostErrorKind, Machine, Registry};
 use crate::registry::export::Export;
 use crate::registry::hive::Hive;
 use crate::registry::{BadFile, Change, RegistryKey, RegistryValue, Result};
@@ -134,7 +134,7 @@ fn read(path: &Path, bytes: &[u8]) -> Result<Contents, HostError> {
 }
 
 fn registry_error(action: &'static str, what: String, bad: Box<BadFile>) -> HostError {
-    HostError::Registry { action, what, source: io::Error::new(io::ErrorKind::InvalidData, bad) }
+    HostErrorKind::Registry { action, what, source: io::Error::new(io::ErrorKind::InvalidData, bad) }.into()
 }
 
 impl Registry for RegistryFile {

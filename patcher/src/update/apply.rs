@@ -16,7 +16,7 @@ use super::run::{abandon, commit, ensure_folder, finish, write_checked};
 use super::state::{self, Run, StateFolder};
 use super::target::{Place, TargetRoot};
 use super::undo::{Undo, changed, digest_at};
-use super::{UpdateError, services, values};
+use super::{UpdateError, UpdateErrorKind, services, values};
 use crate::bundle::VerifiedBundle;
 use crate::bundle::manifest::{FileEntry, MAX_MEMBER, Manifest};
 use crate::bundle::product::Product;
@@ -109,7 +109,7 @@ impl Apply<'_> {
         if state::scan(host, self.target)? != self.states
             || self.states.iter().any(StateFolder::is_interrupted)
         {
-            return Err(UpdateError::Overtaken);
+            return Err(UpdateErrorKind::Overtaken.into());
         }
         Ok(self.begin(host, self.bundle.manifest(), next_sequence(self.states))?)
     }
@@ -213,7 +213,7 @@ impl SetValues<'_> {
         let _held = self.contention.lock(host, self.target)?;
         let states = state::scan(host, self.target).map_err(UpdateError::from)?;
         if states.iter().any(StateFolder::is_interrupted) {
-            return Err(UpdateError::Overtaken.into());
+            return Err(UpdateError::from(UpdateErrorKind::Overtaken).into());
         }
         let begin = self.begin(host, &states)?;
         let source = Path::new(&self.title).to_owned();
@@ -330,7 +330,7 @@ impl<'a> Transaction<'a> {
 
     /// Opens the log; where that fails, nothing is left of one that was not there before.
     fn open_log(&mut self, begin: &Begin, notes: &[String], source: &Path) -> Result<(), UpdateError> {
-        let unwritable = |error: UpdateError| UpdateError::Log(Box::new(error));
+        let unwritable = |error| UpdateError::from(UpdateErrorKind::Log(error));
         let log = self.target.locate(self.host, &begin.log).map_err(|error| unwritable(error.into()))?;
         let made = match log.full.parent() {
             Some(folder) => ensure_folder(self.host, folder).map_err(|error| unwritable(error.into()))?,
@@ -376,7 +376,7 @@ impl<'a> Transaction<'a> {
             .and_then(|()| self.contention.wait_for(self.host, &replaced));
         match free {
             Ok(()) => {}
-            Err(HostError::InUse { .. }) if self.contention.in_use == InUse::Schedule => {
+            Err(error) if error.is_in_use() && self.contention.in_use == InUse::Schedule => {
                 return self.schedule(&steps);
             }
             Err(error) => return Err(error.into()),

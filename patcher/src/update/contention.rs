@@ -7,7 +7,7 @@ use super::UpdateError;
 use super::plan::users_among;
 use super::state::LOCK_NAME;
 use super::target::TargetRoot;
-use crate::host::{ForeignLock, Host, HostError, Lock};
+use crate::host::{ForeignLock, Host, HostError, HostErrorKind, Lock};
 
 /// Between two looks at what is waited for.
 pub(super) const INTERVAL: Duration = Duration::from_millis(250);
@@ -38,13 +38,13 @@ impl Contention {
     /// Takes the one lock of a target.
     pub(super) fn lock(&self, host: &dyn Host, target: TargetRoot<'_>) -> Result<Box<dyn Lock>, UpdateError> {
         let path = target.path().join(LOCK_NAME);
-        let is_held = |result: &Result<_, HostError>| matches!(result, Err(HostError::Held { .. }));
+        let is_held = |result: &Result<_, HostError>| result.as_ref().is_err_and(HostError::is_held);
         Ok(self.wait(host, || host.lock(&path, self.foreign_lock), is_held)?)
     }
 
     /// Waits until nobody keeps any of the files from being replaced, or tells who does.
     pub(super) fn wait_for(&self, host: &dyn Host, files: &[PathBuf]) -> Result<(), HostError> {
-        let is_in_use = |result: &Result<_, HostError>| matches!(result, Err(HostError::InUse { .. }));
+        let is_in_use = |result: &Result<_, HostError>| result.as_ref().is_err_and(HostError::is_in_use);
         self.wait(host, || files.iter().try_for_each(|path| require_free(host, path)), is_in_use)
     }
 
@@ -56,13 +56,13 @@ impl Contention {
         programs: &[String],
     ) -> Result<(), HostError> {
         let look = || match programs {
-            [] => Ok(Vec::new()),
+            [] => Ok::<_, HostError>(Vec::new()),
             _ => Ok(users_among(&host.users_of(target.path())?, programs)),
         };
         let holders = self.wait(host, look, |users| users.as_ref().is_ok_and(|users| !users.is_empty()))?;
         match holders.as_slice() {
             [] => Ok(()),
-            _ => Err(HostError::InUse { path: target.path().to_owned(), holder: holders.join(", ") }),
+            _ => Err(in_use(target.path(), holders.join(", "))),
         }
     }
 
@@ -83,6 +83,10 @@ impl Contention {
 fn require_free(host: &dyn Host, path: &Path) -> Result<(), HostError> {
     match host.in_use(path)? {
         None => Ok(()),
-        Some(holder) => Err(HostError::InUse { path: path.to_owned(), holder }),
+        Some(holder) => Err(in_use(path, holder)),
     }
+}
+
+fn in_use(path: &Path, holder: String) -> HostError {
+    HostErrorKind::InUse { path: path.to_owned(), holder }.into()
 }

@@ -1,14 +1,14 @@
 //! Facts: all that a plan is decided on, gathered without changing anything.
 
+use super::UpdateError;
 use super::journal::ServiceRecord;
 use super::order::{self, Proven};
 use super::plan::{Control, Request};
 use super::services;
-use super::state::{self, StateError, StateFolder};
-use super::target::{Place, TargetError, TargetRoot};
+use super::state::{self, StateFolder};
+use super::target::{Place, TargetRoot};
 use crate::bundle::manifest::{MAX_MEMBER, Manifest};
 use crate::bundle::product::{Gate, RoleEntry};
-use crate::chain::debug_as_shown;
 use crate::digest::Digest;
 use crate::host::{Files, Host, HostError, Kind, Registry, Volume, processor};
 use crate::image::Image;
@@ -119,32 +119,13 @@ impl Present {
     }
 }
 
-/// Why facts cannot be gathered.
-#[derive(thiserror::Error)]
-pub enum FactsError {
-    /// A path of the target cannot be used.
-    #[error(transparent)]
-    Target(#[from] TargetError),
-    /// The records in the target cannot be read.
-    #[error(transparent)]
-    State(#[from] StateError),
-}
-
-debug_as_shown!(FactsError);
-
-impl From<HostError> for FactsError {
-    fn from(error: HostError) -> Self {
-        Self::Target(error.into())
-    }
-}
-
 /// Looks at every file of `manifest` that goes to the role asked for, on every platform, and at the machine.
 pub fn gather(
     host: &dyn Host,
     target: TargetRoot<'_>,
     manifest: &Manifest,
     request: &Request,
-) -> Result<Facts, FactsError> {
+) -> Result<Facts, UpdateError> {
     let role = manifest.role(&request.role);
     let (gates, processor) = match request.registry {
         Control::None => (None, None),
@@ -179,7 +160,7 @@ fn files(
     target: TargetRoot<'_>,
     manifest: &Manifest,
     request: &Request,
-) -> Result<Vec<FileFact>, FactsError> {
+) -> Result<Vec<FileFact>, UpdateError> {
     let mut facts: Vec<FileFact> = Vec::new();
     for (file, entry) in manifest.files.iter().enumerate() {
         for (number, install) in entry.install.iter().enumerate() {
@@ -208,7 +189,7 @@ fn foreign_folders(
     files: &dyn Files,
     target: TargetRoot<'_>,
     role: Option<&RoleEntry>,
-) -> Result<Vec<TargetPath>, FactsError> {
+) -> Result<Vec<TargetPath>, UpdateError> {
     let mut found = Vec::new();
     for name in files.list(target.path())? {
         let lacked = role

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::facts::{FactsError, gather};
+use super::UpdateError;
+use super::facts::gather;
 use super::plan::{Decision, Finding, Request, decide};
 use super::receipt::{MAX_RECEIPT, Receipt};
 use super::target::TargetRoot;
@@ -42,7 +43,7 @@ pub(super) fn look(
     manifest: &Manifest,
     role: &RoleEntry,
     request: &Request,
-) -> Result<Proven, FactsError> {
+) -> Result<Proven, UpdateError> {
     if role.after.is_empty() {
         return Ok(Proven::NotNeeded);
     }
@@ -86,7 +87,7 @@ fn judge_folder(
     role: &Role,
     request: &Request,
     target: TargetRoot<'_>,
-) -> Result<Proven, FactsError> {
+) -> Result<Proven, UpdateError> {
     let shown = target.path().display();
     let request = Request::to_look_at(role.clone(), request.assumed_build);
     let facts = gather(host, target, manifest, &request)?;

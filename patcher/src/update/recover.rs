@@ -1,6 +1,5 @@
 //! Recovery: brings a target to rest after a run that was interrupted, wherever it was.
 
-use super::UpdateError;
 use super::contention::Contention;
 use super::recorder::{Event, Observer, Recorder};
 use super::run::{abandon, commit, finish, remove_if_empty};
@@ -8,6 +7,7 @@ use super::services;
 use super::state::{self, LOCK_NAME, Phase, Run, StateFolder};
 use super::target::TargetRoot;
 use super::undo::{Undo, digest_at};
+use super::{UpdateError, UpdateErrorKind};
 use crate::host::{Files, Host};
 use crate::name::UpdateId;
 
@@ -99,7 +99,7 @@ impl Awaited {
 
 /// Refuses to remove what a run left that touched files after all: its journal was lost, or cut.
 fn require_untouched(host: &dyn Host, target: TargetRoot<'_>, run: &Run) -> Result<(), UpdateError> {
-    let lost = || UpdateError::JournalLost { journal: run.journal_path(), backup: run.backup() };
+    let lost = || UpdateErrorKind::JournalLost { journal: run.journal_path(), backup: run.backup() }.into();
     let Some(begin) = run.begin() else {
         return if host.stat(&run.backup())?.is_some() { Err(lost()) } else { Ok(()) };
     };
@@ -162,13 +162,16 @@ pub fn recover(
     let mixed = pending.into_iter().find(|run| run.did == Remedy::RolledBack);
     recover_all(host, target, contention, observer).map_err(|error| match (mixed, error) {
         // What holds the target is a run that may well be bringing it to rest.
-        (Some(run), error) if !error.is_busy() && !matches!(error, UpdateError::NotRecovered { .. }) => {
+        (Some(run), error)
+            if !error.is_busy() && !matches!(error.kind(), UpdateErrorKind::NotRecovered { .. }) =>
+        {
             let folder = StateFolder::path_of(target, &run.id);
-            UpdateError::NotRecovered {
+            UpdateErrorKind::NotRecovered {
                 id: run.id,
                 backup: Run::new(&folder, run.run).backup(),
-                source: Box::new(error),
+                source: error,
             }
+            .into()
         }
         (_, error) => error,
     })

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::UpdateError;
 use super::contention::Contention;
 use super::journal::StepRecord;
 use super::recorder::{Event, Observer, Recorder, unfinished};
@@ -10,6 +9,7 @@ use super::run::space_of;
 use super::state::{self, Run, StateFolder, files_of, steps_of};
 use super::target::TargetRoot;
 use super::undo::{Undo, UndoError, changed, check_backups, digest_at};
+use super::{UpdateError, UpdateErrorKind};
 use crate::chain::debug_as_shown;
 use crate::host::{Files, Host};
 use crate::name::UpdateId;
@@ -168,7 +168,7 @@ fn check_space(
     let needed = space_of(files_of_runs.iter());
     match files.volume(target.path())?.free.filter(|free| *free < needed) {
         None => Ok(()),
-        Some(free) => Err(UpdateError::NoSpace { folder: target.path().to_owned(), free, needed }),
+        Some(free) => Err(UpdateErrorKind::NoSpace { folder: target.path().to_owned(), free, needed }.into()),
     }
 }
 
@@ -204,7 +204,9 @@ pub fn rollback(
         match undo.run(&mut run, "asked by the user", &mut recorder) {
             Ok(()) => folder.put(run),
             // What the system refuses is told as such; what is wrong with the update's records is about the update.
-            Err(UndoError::Untouched(source @ UpdateError::Host(_))) if undone == 0 => {
+            Err(UndoError::Untouched(source))
+                if undone == 0 && matches!(source.kind(), UpdateErrorKind::Host(_)) =>
+            {
                 return Err(RollbackError::Unchanged(source));
             }
             Err(UndoError::Untouched(source) | UndoError::PutForward(source)) => {

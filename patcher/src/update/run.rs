@@ -8,7 +8,7 @@ use super::receipt::{MAX_RECEIPT, Receipt};
 use super::recorder::Recorder;
 use super::state::{Phase, RECEIPT_NAME, Run, StateFolder};
 use super::target::TargetRoot;
-use super::{UpdateError, services, values};
+use super::{UpdateError, UpdateErrorKind, services, values};
 use crate::bundle::manifest::MAX_MEMBER;
 use crate::digest::Digest;
 use crate::host::{Attributes, Host, HostError, Kind};
@@ -218,7 +218,7 @@ pub(super) fn write_checked(
         return Ok(());
     }
     let (found, wanted) = (Digest::of(&read), Digest::of(bytes));
-    Err(UpdateError::Unwritten { path: path.to_owned(), found, wanted })
+    Err(UpdateErrorKind::Unwritten { path: path.to_owned(), found, wanted }.into())
 }
 
 /// Removes a folder of the patcher's own with everything in it; links in it are removed, not followed.

@@ -9,7 +9,7 @@ use super::journal::{Record, ServiceRecord};
 use super::recorder::{Event, Recorder};
 use super::state::Run;
 use crate::bundle::product::ServiceEntry;
-use crate::host::{Host, HostError, Service, ServiceState, Services};
+use crate::host::{Host, HostError, HostErrorKind, Service, ServiceState, Services};
 use crate::timestamp::utc;
 
 /// Between two words about a service that is waited for.
@@ -143,10 +143,9 @@ fn wait(
         ServiceState::Running | ServiceState::Starting => ("start", ServiceState::Stopped),
         ServiceState::Stopped | ServiceState::Stopping => ("stop", ServiceState::Running),
     };
-    let error = |kind, words: String| HostError::Service {
-        action,
-        service: service.to_owned(),
-        source: io::Error::new(kind, words),
+    let error = |kind, words: String| {
+        let source = io::Error::new(kind, words);
+        HostErrorKind::Service { action, service: service.to_owned(), source }.into()
     };
     let mut waited = Duration::ZERO;
     let mut next_word = WORD;

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use super::journal::{Begin, Journal, JournalError, MAX_JOURNAL, StepRecord};
 use super::target::TargetRoot;
-use crate::chain::debug_as_shown;
+use crate::chain::error_of_kinds;
 use crate::digest::Digest;
 use crate::host::{Files, HostError, Kind};
 use crate::name::UpdateId;
@@ -31,9 +31,15 @@ pub const LOCK_NAME: &str = "$NtUninstall.lock";
 /// The name of the receipt in an update's folder.
 pub const RECEIPT_NAME: &str = "receipt.json";
 
-/// Why records cannot be read.
+error_of_kinds!(
+    /// Why records cannot be read.
+    StateError,
+    StateErrorKind
+);
+
+/// What is wrong.
 #[derive(thiserror::Error)]
-pub enum StateError {
+pub enum StateErrorKind {
     /// The system refused.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -58,8 +64,6 @@ pub enum StateError {
         source: JournalError,
     },
 }
-
-debug_as_shown!(StateError);
 
 /// The records of one update.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -282,10 +286,10 @@ pub(super) fn read_run(files: &dyn Files, path: PathBuf, number: u32) -> Result<
     let path = run.journal_path();
     if let Some(stat) = files.stat(&path)? {
         if stat.kind != Kind::File {
-            return Err(StateError::NotAFile { path });
+            return Err(StateErrorKind::NotAFile { path }.into());
         }
         let bytes = files.read(&path, MAX_JOURNAL)?;
-        run.journal = Journal::read(&bytes).map_err(|source| StateError::Journal { path, source })?;
+        run.journal = Journal::read(&bytes).map_err(|source| StateErrorKind::Journal { path, source })?;
     }
     Ok(run)
 }
@@ -294,7 +298,9 @@ pub(super) fn read_run(files: &dyn Files, path: PathBuf, number: u32) -> Result<
 fn require_folder(files: &dyn Files, path: &Path) -> Result<(), StateError> {
     match files.stat(path)?.map(|stat| stat.kind) {
         Some(Kind::Folder) => Ok(()),
-        Some(Kind::File | Kind::Other) | None => Err(StateError::NotAFolder { path: path.to_owned() }),
+        Some(Kind::File | Kind::Other) | None => {
+            Err(StateErrorKind::NotAFolder { path: path.to_owned() }.into())
+        }
     }
 }
 

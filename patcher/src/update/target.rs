@@ -2,13 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::chain::debug_as_shown;
+use crate::chain::error_of_kinds;
 use crate::host::{Files, HostError, Kind, Stat};
 use crate::target_path::{TargetPath, UnsafePath};
 
-/// Why a path of the target cannot be used.
+error_of_kinds!(
+    /// Why a path of the target cannot be used.
+    TargetError,
+    TargetErrorKind
+);
+
+/// What is wrong.
 #[derive(thiserror::Error)]
-pub enum TargetError {
+pub enum TargetErrorKind {
     /// Looking failed.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -49,8 +55,6 @@ pub enum TargetError {
     Unsafe(#[from] UnsafePath),
 }
 
-debug_as_shown!(TargetError);
-
 /// Where a target path leads.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -73,7 +77,7 @@ pub struct TargetRoot<'a> {
 impl<'a> TargetRoot<'a> {
     /// Takes an existing folder as target. A link to a folder is taken: the user named it.
     pub fn open(files: &dyn Files, root: &'a Path) -> Result<Self, TargetError> {
-        let no_target = |found| Err(TargetError::NoTarget { root: root.to_owned(), found });
+        let no_target = |found| Err(TargetErrorKind::NoTarget { root: root.to_owned(), found }.into());
         match files.stat(root)?.map(|stat| stat.kind) {
             None => no_target("does not exist"),
             Some(Kind::File) => no_target("is a file"),
@@ -105,10 +109,10 @@ impl<'a> TargetRoot<'a> {
             let is_last = number + 1 == last;
             let wanted = if is_last { Kind::File } else { Kind::Folder };
             match here.map(|stat| stat.kind) {
-                Some(Kind::Other) => return Err(TargetError::Link { path: full }),
+                Some(Kind::Other) => return Err(TargetErrorKind::Link { path: full }.into()),
                 Some(kind) if kind != wanted => {
                     let wanted = if is_last { "file" } else { "folder" };
-                    return Err(TargetError::WrongKind { path: full, wanted });
+                    return Err(TargetErrorKind::WrongKind { path: full, wanted }.into());
                 }
                 None if !is_last => missing.push(full.clone()),
                 _ => {}
@@ -126,7 +130,7 @@ fn find(files: &dyn Files, folder: &Path, name: &str) -> Result<Option<String>, 
     let mut found: Option<String> = None;
     for other in files.list(folder)?.into_iter().filter(|other| other.eq_ignore_ascii_case(name)) {
         if let Some(first) = found {
-            return Err(TargetError::Ambiguous { folder: folder.to_owned(), first, second: other });
+            return Err(TargetErrorKind::Ambiguous { folder: folder.to_owned(), first, second: other }.into());
         }
         found = Some(other);
     }
@@ -165,15 +169,21 @@ mod tests {
 
     #[test]
     fn two_names_that_are_one_on_windows_are_refused() {
-        assert!(matches!(locate(&["Bin/x", "BIN/y"], "bin/x"), Err(TargetError::Ambiguous { .. })));
+        let refused = locate(&["Bin/x", "BIN/y"], "bin/x").unwrap_err();
+        assert!(matches!(refused.kind(), TargetErrorKind::Ambiguous { .. }));
     }
 
     #[test]
     fn files_and_folders_are_not_taken_for_one_another() {
-        assert!(matches!(locate(&["Bin"], "Bin/x"), Err(TargetError::WrongKind { wanted: "folder", .. })));
-        assert!(matches!(locate(&["Bin/x/y"], "Bin/x"), Err(TargetError::WrongKind { wanted: "file", .. })));
+        for (disk, is_wanted) in [("Bin", "folder"), ("Bin/x/y", "file")] {
+            let refused = locate(&[disk], "Bin/x").unwrap_err();
+            assert!(
+                matches!(refused.kind(), TargetErrorKind::WrongKind { wanted, .. } if *wanted == is_wanted)
+            );
+        }
         let memory = Memory::new(Path::new("/sms"));
         let root = Path::new("/smt");
-        assert!(matches!(TargetRoot::open(&memory, root), Err(TargetError::NoTarget { .. })));
+        let refused = TargetRoot::open(&memory, root).unwrap_err();
+        assert!(matches!(refused.kind(), TargetErrorKind::NoTarget { .. }));
     }
 }

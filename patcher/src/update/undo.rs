@@ -9,7 +9,7 @@ use super::recorder::{Event, Recorder, unfinished};
 use super::run::{ensure_folder, finish, write_over};
 use super::state::{self, Phase, Run, StateFolder};
 use super::target::{Place, TargetRoot};
-use super::{UpdateError, services, values};
+use super::{UpdateError, UpdateErrorKind, services, values};
 use crate::bundle::manifest::MAX_MEMBER;
 use crate::chain;
 use crate::digest::Digest;
@@ -213,7 +213,7 @@ impl Undo<'_> {
                 None => restorations.push(Restoration { number, step, place, found }),
             }
         }
-        if foreign.is_empty() { Ok(restorations) } else { Err(UpdateError::Foreign(foreign)) }
+        if foreign.is_empty() { Ok(restorations) } else { Err(UpdateErrorKind::Foreign(foreign).into()) }
     }
 
     /// Tells whether an old file that was read-only is no more: where that has to be lifted to replace it, the run may
@@ -341,7 +341,7 @@ fn read_backup(host: &dyn Host, run: &Run, step: &StepRecord) -> Result<Vec<u8>,
     if Some(found) == wanted {
         return Ok(bytes);
     }
-    Err(UpdateError::Backup { path, found: found.to_string(), wanted: text(wanted) })
+    Err(UpdateErrorKind::Backup { path, found: found.to_string(), wanted: text(wanted) }.into())
 }
 
 pub(super) fn sync_parent(host: &dyn Host, place: &Place) -> Result<(), UpdateError> {
@@ -364,7 +364,7 @@ pub(super) fn changed(
     what: &'static str,
 ) -> UpdateError {
     let wanted = wanted.iter().copied().map(text).collect::<Vec<_>>().join(" or ");
-    UpdateError::Changed { path: step.to.clone(), found: text(found), wanted, what }
+    UpdateErrorKind::Changed { path: step.to.clone(), found: text(found), wanted, what }.into()
 }
 
 fn text(digest: Option<Digest>) -> String {

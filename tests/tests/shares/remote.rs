@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use qfe_patcher::host::{
-    Credentials, HostError, Registry, RegistryAt, ServiceStart, ServiceState, Services, ServicesAt, Trouble,
+    Credentials, HostError, HostErrorKind, Registry, RegistryAt, ServiceStart, ServiceState, Services,
+    ServicesAt, Trouble,
 };
 use qfe_patcher::registry::{EXPAND_SZ, RegistryKey, RegistryValue, SZ};
 use qfe_tests::share::{Share, User, until};
@@ -316,8 +317,8 @@ fn a_server_that_is_gone_is_told_at_once() {
     let Some(share) = Share::start_with_services() else { return };
     share.kill_server();
     let gone = |error: HostError| {
-        let kind = match &error {
-            HostError::Service { source, .. } | HostError::Registry { source, .. } => source.kind(),
+        let kind = match error.kind() {
+            HostErrorKind::Service { source, .. } | HostErrorKind::Registry { source, .. } => source.kind(),
             other => panic!("{other}"),
         };
         assert_eq!(kind, ErrorKind::ConnectionRefused, "{}", story(&error));

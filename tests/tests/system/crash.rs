@@ -6,8 +6,8 @@
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 
-use qfe_patcher::host::{Fault, HostError, Memory};
-use qfe_patcher::update::UpdateError;
+use qfe_patcher::host::{Fault, Memory};
+use qfe_patcher::update::UpdateErrorKind;
 use qfe_patcher::update::apply::{Applied, ApplyError};
 use qfe_patcher::update::recover::Remedy;
 use qfe_patcher::update::rollback::RollbackError;
@@ -199,7 +199,8 @@ fn a_rollback_of_files_in_use_stops_services_tries_and_leaves_everything_as_it_w
     machine.hold_open(Some(&file("alpha", "One.ini")));
     let error = run_rollback(&machine).unwrap_err();
     assert!(
-        matches!(&error, RollbackError::Unchanged(UpdateError::Host(HostError::InUse { .. }))),
+        matches!(&error, RollbackError::Unchanged(error)
+            if matches!(error.kind(), UpdateErrorKind::Host(error) if error.is_in_use())),
         "nothing was touched: {error:?}"
     );
     let stopped = machine.steps().iter().filter(|step| step.starts_with("stop ")).count();

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::system;
-use crate::host::{ForeignLock, HostError, Lock};
+use crate::host::{ForeignLock, HostError, HostErrorKind, Lock};
 use crate::timestamp::utc;
 
 /// Most that is read of who holds a lock.
@@ -167,7 +167,7 @@ fn text_of(file: &File) -> String {
 }
 
 fn held(path: &Path, holder: &Holder) -> HostError {
-    HostError::Held { path: path.to_owned(), holder: holder.words.clone() }
+    HostErrorKind::Held { path: path.to_owned(), holder: holder.words.clone() }.into()
 }
 
 /// Refuses a link, which would have the holder written into whatever it leads to.
@@ -198,8 +198,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
         let first = lock(&path).unwrap();
-        match lock(&path).err() {
-            Some(HostError::Held { holder, .. }) => {
+        match lock(&path).err().as_ref().map(HostError::kind) {
+            Some(HostErrorKind::Held { holder, .. }) => {
                 let process = format!("process {} of ", std::process::id());
                 assert!(holder.starts_with(&process) && holder.contains(" on "), "{holder}");
                 assert!(holder.contains(", since 20"), "{holder}");

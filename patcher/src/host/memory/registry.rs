@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Memory, Need};
-use crate::host::{ComServers, HostError, Registry};
+use crate::host::{ComServers, HostError, HostErrorKind, Registry};
 use crate::registry::{RegistryKey, RegistryValue};
 
 /// Keys by their folded path, each with its values by their folded names.
@@ -32,11 +32,12 @@ impl Memory {
     }
 
     fn registry_step(&self, action: &'static str, what: String) -> Result<(), HostError> {
-        self.step(action, &what, Need::Nothing).map_err(|source| HostError::Registry { action, what, source })
+        self.step(action, &what, Need::Nothing)
+            .map_err(|source| HostErrorKind::Registry { action, what, source }.into())
     }
 
     fn com_step(&self, action: &'static str, path: &Path) -> Result<(), HostError> {
-        let error = |source| HostError::Component { action, path: path.to_owned(), source };
+        let error = |source| HostErrorKind::Component { action, path: path.to_owned(), source }.into();
         self.path_step(action, path, Need::Nothing).map_err(error)?;
         if self.disk.borrow().at(path).is_none() {
             return Err(error(io::ErrorKind::NotFound.into()));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::{Memory, Need};
-use crate::host::{HostError, Service, ServiceStart, ServiceState, Services};
+use crate::host::{HostError, HostErrorKind, Service, ServiceStart, ServiceState, Services};
 
 /// How a service takes what it is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -81,7 +81,7 @@ impl Memory {
     }
 
     fn control(&self, action: &'static str, name: &str, state: ServiceState) -> Result<(), HostError> {
-        let error = |source| HostError::Service { action, service: name.to_owned(), source };
+        let error = |source| HostErrorKind::Service { action, service: name.to_owned(), source }.into();
         self.step(action, name, Need::Nothing).map_err(error)?;
         let mut services = self.services.borrow_mut();
         let runs =

@@ -13,7 +13,7 @@ use std::io;
 use std::sync::OnceLock;
 
 use super::{Net, Refusal, invalid};
-use crate::host::{HostError, Registry};
+use crate::host::{HostError, HostErrorKind, Registry};
 use crate::registry::{DWORD, EXPAND_SZ, RegistryKey, RegistryValue, SZ};
 
 /// Where a 64-bit Windows keeps what 32-bit programs see in `SOFTWARE`.
@@ -168,7 +168,7 @@ impl Registry for NetRegistry {
 }
 
 fn error(action: &'static str, what: String) -> impl FnOnce(Refusal) -> HostError {
-    move |refusal| HostError::Registry { action, what, source: refusal.into_error() }
+    move |refusal| HostErrorKind::Registry { action, what, source: refusal.into_error() }.into()
 }
 
 /// Tells whether a refusal means that something is missing; none if it means anything else.

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::thread;
 
 use super::{Net, Refusal, invalid};
-use crate::host::{HostError, Service, ServiceStart, ServiceState, Services};
+use crate::host::{HostError, HostErrorKind, Service, ServiceStart, ServiceState, Services};
 
 /// Calls that are made at the same time.
 const CALLS: usize = 4;
@@ -163,7 +163,9 @@ impl Services for NetServices {
 }
 
 fn error(action: &'static str, service: &str) -> impl FnOnce(Refusal) -> HostError {
-    move |refusal| HostError::Service { action, service: service.to_owned(), source: refusal.into_error() }
+    move |refusal| {
+        HostErrorKind::Service { action, service: service.to_owned(), source: refusal.into_error() }.into()
+    }
 }
 
 /// Tells whether a refusal means that there is no service of the name, and nothing else.

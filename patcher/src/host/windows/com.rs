@@ -14,7 +14,7 @@ use windows_sys::Win32::System::Threading::{
 };
 
 use super::wide;
-use crate::host::{ComServers, Disk, Files, HostError};
+use crate::host::{ComServers, Disk, Files, HostError, HostErrorKind};
 use crate::image::Image;
 use crate::platform::Machine;
 
@@ -137,18 +137,14 @@ fn meaning(code: u32) -> String {
 
 impl ComServers for Regsvr32 {
     fn register(&self, path: &Path) -> Result<(), HostError> {
-        run(path, "/s").map_err(|source| HostError::Component {
-            action: "register",
-            path: path.to_owned(),
-            source,
-        })
+        run(path, "/s").map_err(error("register", path))
     }
 
     fn unregister(&self, path: &Path) -> Result<(), HostError> {
-        run(path, "/s /u").map_err(|source| HostError::Component {
-            action: "unregister",
-            path: path.to_owned(),
-            source,
-        })
+        run(path, "/s /u").map_err(error("unregister", path))
     }
+}
+
+fn error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HostError {
+    move |source| HostErrorKind::Component { action, path: path.to_owned(), source }.into()
 }

@@ -11,7 +11,7 @@ use windows_sys::Win32::System::Registry::{
 };
 
 use super::{done, fill, is_code, wide};
-use crate::host::{HostError, Registry, Server, processor};
+use crate::host::{HostError, HostErrorKind, Registry, Server, processor};
 use crate::registry::{RegistryKey, RegistryValue};
 
 /// Longest value that is read: many times what belongs into a registry ("Registry Element Size Limits": 2,048 bytes).
@@ -44,10 +44,9 @@ impl Drop for Key {
 
 /// Makes the error of a machine whose registry is not reached.
 pub(super) fn unreachable(server: &Server) -> impl FnOnce(io::Error) -> HostError {
-    move |source| HostError::Registry {
-        action: "open",
-        what: format!(r"keys on \\{}", server.as_str()),
-        source,
+    move |source| {
+        let what = format!(r"keys on \\{}", server.as_str());
+        HostErrorKind::Registry { action: "open", what, source }.into()
     }
 }
 
@@ -86,7 +85,7 @@ impl Live {
     fn error(&self, action: &'static str, key: &RegistryKey, name: &str) -> impl Fn(io::Error) -> HostError {
         let value = if name.is_empty() { String::new() } else { format!(", value {name}") };
         let what = format!("{}{key}{value}", self.machine);
-        move |source| HostError::Registry { action, what: what.clone(), source }
+        move |source| HostErrorKind::Registry { action, what: what.clone(), source }.into()
     }
 
     /// Opens a key; none if there is none.
@@ -418,6 +417,8 @@ mod tests {
         let credentials: Credentials = None;
         let refused = at.open(&credentials).err().unwrap();
         assert_eq!(refused.to_string(), r"cannot open the registry's keys on \\qfe-no-machine");
-        assert!(matches!(refused, HostError::Registry { source, .. } if is_code(&source, &[53, 1722])));
+        assert!(
+            matches!(refused.kind(), HostErrorKind::Registry { source, .. } if is_code(source, &[53, 1722]))
+        );
     }
 }

@@ -18,7 +18,9 @@ use windows_sys::Win32::System::Services::{
 
 use super::registry::Live;
 use super::{Filled, error_of, fill, is_code, wide};
-use crate::host::{HostError, Registry, Server, Service, ServiceStart, ServiceState, Services};
+use crate::host::{
+    HostError, HostErrorKind, Registry, Server, Service, ServiceStart, ServiceState, Services,
+};
 use crate::registry::RegistryValue;
 
 /// Largest list of services, and configuration of one, that is read: what the calls themselves allow.
@@ -62,11 +64,13 @@ struct Configuration {
 /// Makes the error of a machine whose services are not reached.
 pub(super) fn unreachable(server: Option<&Server>) -> impl FnOnce(io::Error) -> HostError {
     let on = server.map_or_else(String::new, |server| format!(r" on \\{}", server.as_str()));
-    move |source| HostError::Service { action: "reach", service: format!("control manager{on}"), source }
+    move |source| {
+        HostErrorKind::Service { action: "reach", service: format!("control manager{on}"), source }.into()
+    }
 }
 
 fn error(action: &'static str, service: &str) -> impl FnOnce(io::Error) -> HostError {
-    move |source| HostError::Service { action, service: service.to_owned(), source }
+    move |source| HostErrorKind::Service { action, service: service.to_owned(), source }.into()
 }
 
 /// Takes the code of a call that tells success by a number other than zero.
@@ -350,7 +354,10 @@ mod tests {
     fn a_service_that_is_not_there_is_none_and_cannot_be_controlled() {
         assert_eq!(manager().service("qfe no service").unwrap(), None);
         for refused in [manager().stop_service("qfe-none"), manager().start_service("qfe-none")] {
-            assert!(matches!(refused, Err(HostError::Service { source, .. }) if is_code(&source, &[1060])));
+            let refused = refused.unwrap_err();
+            assert!(
+                matches!(refused.kind(), HostErrorKind::Service { source, .. } if is_code(source, &[1060]))
+            );
         }
     }
 

@@ -9,7 +9,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 use super::*;
-use crate::host::{Attributes, Disk, Files, ForeignLock, Host, HostError, Machine, Trouble};
+use crate::host::{Attributes, Disk, Files, ForeignLock, Host, HostError, HostErrorKind, Machine, Trouble};
 
 /// Makes a file in a folder of its own.
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -94,8 +94,8 @@ fn a_lock_says_who_holds_it_while_it_is_held_and_is_taken_over_when_it_is_left()
     let (_folder, path) = file("process 4 of a dead user\n");
     let held = Machine::default().lock(&path, ForeignLock::Respect).unwrap();
     for foreign in [ForeignLock::Respect, ForeignLock::Break] {
-        match Machine::default().lock(&path, foreign).err() {
-            Some(HostError::Held { holder, .. }) => {
+        match Machine::default().lock(&path, foreign).err().as_ref().map(HostError::kind) {
+            Some(HostErrorKind::Held { holder, .. }) => {
                 assert!(holder.starts_with(&format!("process {} of ", std::process::id())), "{holder}");
             }
             other => panic!("{other:?}"),
