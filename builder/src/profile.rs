@@ -255,20 +255,20 @@ impl Profile {
     }
 
     fn check(&self, path: &str) -> Result<(), ProfileError> {
-        let path = || path.to_owned();
+        // A name that cannot be at fault.
+        let any: TargetPath = "x".parse().expect("a letter is a safe name");
         let mut known = BTreeSet::new();
         for role in self.role_names() {
             if !known.insert(role) {
-                return Err(ProfileError::RoleTwice { path: path(), role: role.clone() });
+                return Err(ProfileError::RoleTwice { path: path.to_owned(), role: role.clone() });
             }
         }
         for RoleProfile { entry, to, .. } in &self.roles {
             if let Some(after) = entry.after.iter().find(|after| !known.contains(after)) {
                 let (role, after) = (entry.role.clone(), after.clone());
-                return Err(ProfileError::UnknownRole { path: path(), role, after });
+                return Err(ProfileError::UnknownRole { path: path.to_owned(), role, after });
             }
-            self.probe("to", to, |name| self.place(to, Platform::I386, name))
-                .map_err(|error| error(path()))?;
+            probed(path, "to", to, self.place(to, Platform::I386, &any))?;
         }
         for gate in &self.gates {
             let roles: Vec<&Role> = match gate {
@@ -279,43 +279,29 @@ impl Profile {
             };
             if let Some(role) = roles.into_iter().find(|role| !known.contains(role)) {
                 let (gate, role) = (gate.place().1.to_owned(), role.clone());
-                return Err(ProfileError::GateRole { path: path(), gate, role });
+                return Err(ProfileError::GateRole { path: path.to_owned(), gate, role });
             }
         }
         for companions in &self.review.companions {
             if !known.contains(&companions.role) {
                 let (companions, role) = (companions.source.clone(), companions.role.clone());
-                return Err(ProfileError::ReviewRole { path: path(), companions, role });
+                return Err(ProfileError::ReviewRole { path: path.to_owned(), companions, role });
             }
             for folder in &companions.folders {
-                self.probe("folders", folder, |name| self.place(folder, Platform::I386, name))
-                    .map_err(|error| error(path()))?;
+                probed(path, "folders", folder, self.place(folder, Platform::I386, &any))?;
             }
         }
         let order = |level: &Level| (level.build, level.from);
         let disordered =
             self.levels.iter().zip(self.levels.iter().skip(1)).find(|(a, b)| order(a) >= order(b));
         if let Some((level, _)) = disordered {
-            return Err(ProfileError::LevelOrder { path: path(), name: level.name.clone() });
+            return Err(ProfileError::LevelOrder { path: path.to_owned(), name: level.name.clone() });
         }
         if let Some(registration) = &self.registration {
             let key: Result<RegistryKey, _> = registration.key.parse();
-            key.map_err(|source| ProfileError::Key { path: path(), source })?;
+            key.map_err(|source| ProfileError::Key { path: path.to_owned(), source })?;
         }
-        self.probe("log", &self.log, |name| place(&self.log.replace("{id}", "Q1"), name))
-            .map_err(|error| error(path()))
-    }
-
-    /// Tries a path of the profile with a name that cannot be at fault.
-    fn probe(
-        &self,
-        key: &'static str,
-        found: &str,
-        make: impl FnOnce(&TargetPath) -> Result<TargetPath, PlaceError>,
-    ) -> Result<(), impl FnOnce(String) -> ProfileError> {
-        let found = found.to_owned();
-        let made = "x".parse().map_err(PlaceError::from).and_then(|name| make(&name));
-        made.map(drop).map_err(|source| move |path| ProfileError::Path { path, key, found, source })
+        probed(path, "log", &self.log, place(&self.log.replace("{id}", "Q1"), &any))
     }
 
     /// Returns the names of the roles in the order of the profile.
@@ -374,6 +360,21 @@ impl Profile {
     pub fn place(&self, to: &str, platform: Platform, name: &TargetPath) -> Result<TargetPath, PlaceError> {
         place(&to.replace("{platform}", self.folder(platform).as_str()), name)
     }
+}
+
+/// Requires that a place in the profile, tried with a name that cannot be at fault, is one.
+fn probed(
+    path: &str,
+    key: &'static str,
+    found: &str,
+    place: Result<TargetPath, PlaceError>,
+) -> Result<(), ProfileError> {
+    place.map(drop).map_err(|source| ProfileError::Path {
+        path: path.to_owned(),
+        key,
+        found: found.to_owned(),
+        source,
+    })
 }
 
 fn place(folder: &str, name: &TargetPath) -> Result<TargetPath, PlaceError> {

@@ -13,6 +13,7 @@ use super::files::about;
 use crate::article::{Row, Table, cell, platform};
 use crate::build::survey::SurveyedFile;
 use crate::recipe::Recipe;
+use crate::shown;
 
 /// Holds files against the tables of an article: against all of them if the files come in variants, otherwise against the
 /// one that agrees best, for the others are of other service packs.
@@ -75,7 +76,7 @@ fn held(row: &Row, file: &SurveyedFile) -> Vec<Finding> {
         match text.parse::<FileVersion>() {
             Err(_) => findings.push(unclear("version", text)),
             Ok(stated) if file.version != Some(stated) => {
-                let found = file.version.map_or_else(|| "no version".to_owned(), |found| found.to_string());
+                let found = shown::version(file.version);
                 findings
                     .push(about(Code::ArticleVersion, file).values(found, stated.to_string()).remedy(remedy));
             }
