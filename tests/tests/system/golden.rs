@@ -76,3 +76,30 @@ fn journals_with_services_and_restarts_keep_their_meaning() {
         assert_eq!(journal.stopped(), stopped, "{name}");
     }
 }
+
+#[test]
+fn a_record_of_files_that_were_there_keeps_its_meaning() {
+    let target = tempfile::tempdir().unwrap();
+    tree::copy(&golden("recorded"), target.path());
+    let run = |command: &str| patcher(args![command, "--target", target.path(), "--json"]);
+    let status = run("status").succeeds().json();
+    let files = status["updates"][0]["files"].as_array().unwrap();
+    assert!(files.len() == 3 && files.iter().all(|file| file["state"] == "as-installed"), "{status}");
+    let again = patcher(apply_args(&tiny().bundle, target.path())).succeeds().json();
+    assert_eq!((&again["outcome"], &again["recorded"]), (&"already-current".into(), &false.into()));
+    run("rollback").succeeds();
+    assert_eq!(product(target.path()), "new");
+    run("rollback").ends(ExitCode::NotInstalled);
+
+    // Killed before its commit it leaves nothing.
+    let target = tempfile::tempdir().unwrap();
+    tree::copy(&golden("recorded"), target.path());
+    let folder = target.path().join("$NtUninstallT1$");
+    let journal = fs::read_to_string(folder.join("0001/journal")).unwrap();
+    fs::write(folder.join("0001/journal"), journal.split_inclusive('\n').next().unwrap()).unwrap();
+    fs::create_dir(folder.join("0001/stage")).unwrap();
+    fs::remove_file(folder.join("receipt.json")).unwrap();
+    let recovered = patcher(args!["recover", "--target", target.path(), "--json"]).succeeds().json();
+    assert_eq!(recovered["recovered"][0]["did"], "discarded");
+    assert!(!folder.exists() && product(target.path()) == "new");
+}
