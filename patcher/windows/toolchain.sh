@@ -148,16 +148,17 @@ END
 std=$WIN_HOME/std/test
 for word in "\$@"; do [ "\$word" != --release ] || std=$WIN_HOME/std/release; done
 export RUSTC=$RUSTC RUSTDOC=/usr/bin/rustdoc CARGO_TARGET_DIR="\${CARGO_TARGET_DIR:-target/windows}"
-# For the one switch below that is not stable yet.
+# For those switches below that are not stable yet.
 [ \$std != $WIN_HOME/std/release ] || export RUSTC_BOOTSTRAP=1
 END
   for target in $TARGETS; do
     upper="CARGO_TARGET_$(printf '%s' "$target" | tr a-z- A-Z_)"
     echo "export ${upper}_RUNNER=$WIN_HOME/bin/wine-run ${upper}_LINKER=${target%%-*}-w64-mingw32-gcc"
-    # Of 32 bits, where each byte counts: no unwind tables (a tenth); SHA-256 as a loop for what is older than its
-    # instructions, a seventh slower there (9 KB); panics name their file, not the line (24 KB).
+    # Of 32 bits, where each byte counts: no unwind tables (a tenth), and nothing that reads them (21 KB); SHA-256 as a
+    # loop for what is older than its instructions, a seventh slower there (9 KB); panics name their file, not the line
+    # (24 KB).
     case $target in
-      i686-*) echo "[ \$std != $WIN_HOME/std/release ] && small= || small=' -Clink-arg=-Wl,-T,$WIN_HOME/without-unwind-tables.ld --cfg sha2_backend_soft=\"compact\" -Zlocation-detail=file'" ;;
+      i686-*) echo "[ \$std != $WIN_HOME/std/release ] && small= || small=' -Clink-arg=-Wl,-T,$WIN_HOME/without-unwind-tables.ld -Zpre-link-arg=$WIN_HOME/without-unwinding.o --cfg sha2_backend_soft=\"compact\" -Zlocation-detail=file'" ;;
       *) echo 'small=' ;;
     esac
     echo "export ${upper}_RUSTFLAGS=\"--sysroot=\$std\$small\" ${upper}_RUSTDOCFLAGS=\"--sysroot=\$std\""
@@ -166,6 +167,7 @@ END
 } >"$WIN_HOME/bin/cargo-win"
 chmod 755 "$WIN_HOME/bin/"*
 cp without-unwind-tables.ld "$WIN_HOME/"
+i686-w64-mingw32-gcc -Os -c -o "$WIN_HOME/without-unwinding.o" without-unwinding.c
 
 # A machine with Windows, never used itself: tests take copies of it.
 stamp="$wine $(cat "$shims/.stamp") 1"
