@@ -1,8 +1,10 @@
 //! `qfe-patcher stage`.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 use super::console::Console;
 use super::failure::Failure;
@@ -168,25 +170,124 @@ fn copy(host: &Machine, from: &Path, to: &Path, limit: u64) -> Result<(), Failur
 }
 
 /// Writes a file under a temporary name, gives it its own in the place of a former one, and reads it back.
+///
+/// Each run has a temporary name of its own, so that two that write one file at once never publish what the other has not
+/// finished: the last one's stays.
 pub(super) fn replace(
     host: &Machine,
     to: &Path,
     bytes: &[u8],
     modified: Option<SystemTime>,
 ) -> Result<(), Failure> {
-    let mut partial = to.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    if host.stat(&partial)?.is_some() {
-        host.remove_file(&partial)?;
-    }
-    let write = || -> Result<(), HostError> {
-        host.write_new(&partial, bytes, &Attributes { like: None, modified })?;
-        host.rename(&partial, to)
-    };
-    write().inspect_err(|_| drop(host.remove_file(&partial)))?;
+    let partial = Partial::write(host, to, bytes, modified)?;
+    partial.tidy();
+    partial.publish()?;
     if host.read(to, MAX_COPY)? == bytes {
         return Ok(());
     }
     Err(Failure::new(ExitCode::Failed, format!("{} does not read back as it was written", to.display())))
+}
+
+/// A file that has not got its name yet: `NAME.SECONDS-PROCESS-NUMBER.partial`, seconds of Unix time.
+struct Partial<'a> {
+    host: &'a Machine,
+    path: PathBuf,
+    to: &'a Path,
+}
+
+/// How the names of unfinished files end.
+const ENDING: &str = ".partial";
+/// How long an unfinished file may be another run's that is just writing it.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl<'a> Partial<'a> {
+    fn write(
+        host: &'a Machine,
+        to: &'a Path,
+        bytes: &[u8],
+        modified: Option<SystemTime>,
+    ) -> Result<Self, HostError> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let (now, number) = (seconds(host), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let mut path = to.as_os_str().to_owned();
+        path.push(format!(".{now}-{}-{number}{ENDING}", std::process::id()));
+        let partial = Self { host, path: path.into(), to };
+        let written = host.write_new(&partial.path, bytes, &Attributes { like: None, modified });
+        partial.or_nothing(written)?;
+        Ok(partial)
+    }
+
+    /// Removes what killed runs left of the same file, by the time in its name: that of the file is its original's. What cannot be
+    /// looked at or removed stays.
+    fn tidy(&self) {
+        let (Some(folder), Some(name)) = (self.to.parent(), self.to.file_name().and_then(OsStr::to_str))
+        else {
+            return;
+        };
+        for entry in self.host.list(folder).unwrap_or_default() {
+            let begun = entry.strip_prefix(name).and_then(begun);
+            if begun.is_some_and(|begun| seconds(self.host).saturating_sub(begun) > ABANDONED.as_secs()) {
+                drop(self.host.remove_file(&folder.join(entry)));
+            }
+        }
+    }
+
+    fn publish(&self) -> Result<(), HostError> {
+        self.or_nothing(self.host.rename(&self.path, self.to))
+    }
+
+    /// Removes the file after a failure; what cannot be removed a run of a later day removes.
+    fn or_nothing(&self, result: Result<(), HostError>) -> Result<(), HostError> {
+        result.inspect_err(|_| drop(self.host.remove_file(&self.path)))
+    }
+}
+
+fn seconds(host: &Machine) -> u64 {
+    host.now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Returns the seconds in what follows a file's name where it is unfinished.
+fn begun(rest: &str) -> Option<u64> {
+    let run = rest.strip_prefix('.')?.strip_suffix(ENDING)?;
+    let (seconds, run) = run.split_once('-')?;
+    run.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-').then_some(seconds.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_that_write_one_file_at_once_leave_each_others_unfinished_file_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (host, to) = (Machine::default(), folder.path().join("Q1.zip"));
+        let slow = Partial::write(&host, &to, b"slow", None).unwrap();
+        replace(&host, &to, b"quick", None).unwrap();
+        assert_eq!(host.read(&to, 10).unwrap(), b"quick");
+        slow.publish().unwrap();
+        assert_eq!(host.read(&to, 10).unwrap(), b"slow");
+        assert_eq!(host.list(folder.path()).unwrap(), ["Q1.zip"]);
+    }
+
+    #[test]
+    fn what_killed_runs_left_is_removed_a_day_later_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Machine::default();
+        let yesterday = seconds(&host) - ABANDONED.as_secs() - 10;
+        let names = |time: u64| {
+            [
+                format!("Q1.zip.{time}-7-0.partial"),
+                format!("Q1.zip.{time}-x.partial"),
+                format!("Q2.zip.{time}-7-0.partial"),
+            ]
+        };
+        let stays = [names(yesterday)[1..].to_vec(), names(seconds(&host)).to_vec()].concat();
+        for name in names(yesterday).iter().chain(&stays) {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        replace(&host, &folder.path().join("Q1.zip"), b"new", None).unwrap();
+        let mut left = [stays, vec!["Q1.zip".to_owned()]].concat();
+        left.sort();
+        assert_eq!(host.list(folder.path()).unwrap(), left);
+    }
 }
