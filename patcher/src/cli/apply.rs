@@ -104,8 +104,9 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
             .hint("leave it out: on this system files are replaced though they are in use"));
     }
     let (services, registry, reach) = args.machine.reach(target_path, None);
-    let services = require_services(services, manifest.role(&role))?;
-    require_registry(registry.as_ref(), args, &manifest, &role)?;
+    let unsaid_services = unsaid_services(services, manifest.role(&role));
+    let unsaid_registry = unsaid_registry(registry.as_ref(), args, &manifest, &role);
+    require_said(unsaid_services.into_iter().chain(unsaid_registry))?;
     let unknown = if args.replace_unknown { UnknownFiles::Replace } else { UnknownFiles::Refuse };
     let request = Request {
         role,
@@ -113,7 +114,7 @@ fn apply_bundle(args: &ApplyArgs, console: &Console, log: &mut Log) -> Result<Do
         variant: args.variant.clone(),
         assumed_build: args.assume_build,
         unknown,
-        services,
+        services: services.unwrap_or(Services::None),
         registry: reach.registry_control(),
         com_servers: reach.com_control(),
         proof: proof(args, &manifest)?,
@@ -234,39 +235,48 @@ fn service_json(record: &ServiceRecord) -> Json {
     })
 }
 
-/// A role with services needs an answer who stops them.
-fn require_services(services: Option<Services>, role: Option<&RoleEntry>) -> Result<Services, Failure> {
-    let names: Vec<&str> =
-        role.map(|role| role.services.iter().map(|s| s.service.as_str()).collect()).unwrap_or_default();
-    match services {
-        Some(services) => Ok(services),
-        None if names.is_empty() => Ok(Services::None),
-        None => Err(bad_command(format!("this role has services to be stopped: {}", names.join(", "))).hint(
-            "say who stops and starts them: --services manual (you), --services rpc:SERVER (this program, on that \
-             machine), or none if they do not run",
-        )),
+/// What the switches must say and do not, and how they say it.
+type Unsaid = (String, Vec<String>);
+
+/// Refuses a command line that does not say how the machine is reached, with all that it lacks.
+fn require_said(unsaid: impl Iterator<Item = Unsaid>) -> Result<(), Failure> {
+    let (what, hints): (Vec<String>, Vec<Vec<String>>) = unsaid.unzip();
+    if what.is_empty() {
+        return Ok(());
     }
+    Err(hints.into_iter().flatten().fold(bad_command(what.join("; ")), Failure::hint))
+}
+
+/// A role that has services needs somebody who stops them.
+fn unsaid_services(services: Option<Services>, role: Option<&RoleEntry>) -> Option<Unsaid> {
+    let names: Vec<&str> = role?.services.iter().map(|entry| entry.service.as_str()).collect();
+    if services.is_some() || names.is_empty() {
+        return None;
+    }
+    let hint = "say who stops and starts them: --services manual (you), --services rpc:SERVER (this program, on that \
+                machine), or none if they do not run";
+    Some((format!("this role has services to be stopped: {}", names.join(", ")), vec![hint.to_owned()]))
 }
 
 /// A manifest with conditions on the registry needs an answer where it is, or the user's word.
-fn require_registry(
+fn unsaid_registry(
     registry: Option<&RegistryAt>,
     args: &ApplyArgs,
     manifest: &Manifest,
     role: &Role,
-) -> Result<(), Failure> {
+) -> Option<Unsaid> {
     let has_gates = manifest.gates.iter().any(|gate| gate.is_for(role));
     if registry.is_some() || args.assume_build.is_some() || !has_gates {
-        return Ok(());
+        return None;
     }
     let builds: Vec<String> = manifest.builds.iter().map(ToString::to_string).collect();
-    Err(bad_command("the bundle has conditions on the registry, and it is not said where to read it")
-        .hint("use --registry rpc:SERVER, or a file: an export (.reg) or a hive")
-        .hint(format!(
-            "or --assume-build with the build of this machine (the bundle is for {})",
-            builds.join(", ")
-        ))
-        .hint("or --registry none, if you have checked them by hand"))
+    let builds = builds.join(", ");
+    let hints = vec![
+        "use --registry rpc:SERVER, or a file: an export (.reg) or a hive".to_owned(),
+        format!("or --assume-build with the build of this machine (the bundle is for {builds})"),
+        "or --registry none, if you have checked them by hand".to_owned(),
+    ];
+    Some(("the bundle has conditions on the registry, and it is not said where to read it".to_owned(), hints))
 }
 
 /// Returns where the proof of the order is: as the switches say, else beside the bundle, where `stage` puts it.

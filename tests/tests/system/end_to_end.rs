@@ -208,6 +208,17 @@ fn remote_roles_take_the_files_that_are_there_and_no_others() {
     assert!(fs::read(folder.path().join("BASEOBJ.DLL")).unwrap() == new);
 }
 
+#[cfg(unix)]
+#[test]
+fn all_that_is_not_said_about_the_machine_is_asked_for_at_once() {
+    let server = Server::new("i386");
+    let (bundle, keys) = (workshop().bundle(), workshop().public_key());
+    patcher(args!["apply", bundle, "--role", "site-server", "--target", server.root(), "--keys", keys])
+        .ends(ExitCode::BadCommandLine)
+        .says(&["services to be stopped", "conditions on the registry"])
+        .says(&["--services manual", "--registry rpc:SERVER", "--assume-build", "--registry none"]);
+}
+
 #[test]
 fn updates_are_undone_in_reverse_order_only() {
     let server = Server::new("i386");
