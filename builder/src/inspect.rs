@@ -183,7 +183,7 @@ object_to_json!(BaselinePart { name, version, size, sha256, delta, codec, generi
 pub enum Coverage {
     /// It is the new file already.
     Same,
-    /// Its version is not below the new file's: it stays.
+    /// Its version is above the new file's: it stays.
     Kept,
     /// The new file is made from it.
     Delta(u64),
@@ -201,10 +201,9 @@ impl FilePart {
 
     /// Returns what happens to a known old state of this file.
     pub fn coverage(&self, old: &BaselinePart) -> Coverage {
-        let is_above = |(new, before): (FileVersion, FileVersion)| new > before;
         if old.sha256 == self.sha256 {
             Coverage::Same
-        } else if !self.version.zip(old.version).is_none_or(is_above) {
+        } else if FileVersion::is_later(old.version, self.version) {
             Coverage::Kept
         } else if let Some(delta) = old.delta {
             Coverage::Delta(delta)
@@ -414,5 +413,41 @@ impl Inspection {
             writeln!(f, "    to {}", list(places, "no role"))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_old_file_stays_only_where_it_is_later() {
+        let old = |version: Option<[u16; 4]>| BaselinePart {
+            name: "1380.1000".to_owned(),
+            version: version.map(FileVersion),
+            size: 3,
+            sha256: Digest::of(b"old"),
+            delta: None,
+            codec: None,
+            generic: None,
+        };
+        let new = |version: Option<[u16; 4]>| FilePart {
+            name: "Ccm.dll".parse().unwrap(),
+            variant: None,
+            version: version.map(FileVersion),
+            size: 3,
+            sha256: Digest::of(b"new"),
+            time_stamp: None,
+            packed: None,
+            whole: true,
+            register: false,
+            install: Vec::new(),
+            baselines: Vec::new(),
+        };
+        let (low, high) = (Some([2, 0, 1380, 1000]), Some([2, 0, 1380, 1125]));
+        for (found, wanted) in [(low, high), (low, low), (low, None), (None, low), (None, None)] {
+            assert_eq!(new(wanted).coverage(&old(found)), Coverage::Whole, "{found:?}, {wanted:?}");
+        }
+        assert_eq!(new(low).coverage(&old(high)), Coverage::Kept);
     }
 }

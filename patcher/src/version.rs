@@ -27,6 +27,12 @@ impl FileVersion {
         let [_, _, build, _] = self.0;
         build
     }
+
+    /// Tells whether a file with version `found` is later than one with version `wanted`, so that an update which brings
+    /// that one leaves it alone. Of a file without a version nobody can say it, nor that another is later than it.
+    pub fn is_later(found: Option<Self>, wanted: Option<Self>) -> bool {
+        found.zip(wanted).is_some_and(|(found, wanted)| found > wanted)
+    }
 }
 
 impl fmt::Display for FileVersion {
@@ -79,6 +85,15 @@ mod tests {
     fn versions_are_ordered_as_numbers() {
         assert!(version("2.0.92.9") < version("2.0.1239.64"));
         assert!(version("2.0.1380.1125") > version("2.0.1380.999"));
+    }
+
+    #[test]
+    fn only_a_higher_version_is_later_and_without_one_nothing_is() {
+        let (low, high) = (Some(version("2.0.1380.1000")), Some(version("2.0.1380.1125")));
+        assert!(FileVersion::is_later(high, low));
+        for (found, wanted) in [(low, high), (low, low), (low, None), (None, low), (None, None)] {
+            assert!(!FileVersion::is_later(found, wanted), "{found:?}, {wanted:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use qfe_patcher::bundle::manifest::Verb;
 use qfe_patcher::digest::Digest;
 use qfe_patcher::platform::Platform;
+use qfe_patcher::version::FileVersion;
 
 use super::Finding;
 use super::code::Code;
@@ -115,11 +116,7 @@ fn against_old(file: &SurveyedFile, old: &OldFile) -> Option<Finding> {
 
 /// Tells whether the patcher replaces the old file, where it finds it.
 fn replaces(file: &SurveyedFile, old: &OldFile) -> bool {
-    let is_above = match (file.version, old.version) {
-        (Some(new), Some(before)) => new > before,
-        _ => true,
-    };
-    old.digest != file.digest && is_above
+    old.digest != file.digest && !FileVersion::is_later(old.version, file.version)
 }
 
 /// The baselines of a part of the payload for a platform, each as a whole and against the others.
@@ -140,7 +137,7 @@ fn baselines(baselines: &[Baseline], platform: Platform, files: &[&SurveyedFile]
                 Finding::new(Code::NotCovered)
                     .on(platform)
                     .values(
-                        format!("baseline {name:?} holds files that are the same, or not below in version"),
+                        format!("baseline {name:?} holds files that are the same, or above in version"),
                         "at least one file that the update replaces",
                     )
                     .remedy("take the baseline out, or put the older files there"),

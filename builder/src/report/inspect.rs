@@ -275,7 +275,7 @@ fn coverage(inspection: &Inspection) -> Vec<Html> {
         };
         part(of_platform.platform.name(), heads.len(), of_platform.files.iter().map(line))
     });
-    let key = "Δ made from the old file by a delta · ■ replaced by the whole file · = the new file already · ≥ not below in \
+    let key = "Δ made from the old file by a delta · ■ replaced by the whole file · = the new file already · > above in \
                version, stays · × no way, the run is refused · – not known in that state";
     vec![table(&heads, bodies), paragraph("quiet", key)]
 }
@@ -292,7 +292,7 @@ fn covered(file: &FilePart, old: Option<&BaselinePart>) -> Html {
     let from = format!("from {}", version(old.version));
     match file.coverage(old) {
         Coverage::Same => cell("good", "=", "same file".to_owned(), version(old.version)),
-        Coverage::Kept => cell("odd", "≥", "stays".to_owned(), version(old.version)),
+        Coverage::Kept => cell("odd", ">", "stays".to_owned(), version(old.version)),
         Coverage::Delta(size) => {
             let whole = file.packed.unwrap_or(file.size);
             cell("good", "Δ", format!("{} · {}", number(size), share(size, whole)), from)

@@ -171,6 +171,12 @@ fn what_is_right_is_not_found() {
         fixture.edit("when = \"always\"", &format!("{to}\nroles = [\"site-server\"]"));
     };
     assert_eq!((count(Code::Companion, &both), count(Code::CompanionFolder, &both)), (0, 0));
+    // The patcher knows the old file by its contents, and replaces it.
+    let same_version = |fixture: &Fixture| old(fixture, Alpha, plain(Alpha, NEW));
+    assert_eq!(
+        (count(Code::VersionNotRaised, &same_version), count(Code::NotCovered, &same_version)),
+        (1, 0)
+    );
     // A certificate that is still there, and a library that can be registered.
     assert_eq!(
         count(Code::Unsigned, &|fixture| {

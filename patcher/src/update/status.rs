@@ -7,6 +7,7 @@ use super::state::{self, Phase, Run, StateFolder};
 use super::target::TargetRoot;
 use crate::host::Files;
 use crate::name::UpdateId;
+use crate::version::FileVersion;
 
 /// What an update is in a target.
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ impl FileStatus {
             Some(present) if present.sha256 == self.step.new.sha256 => "as-installed",
             Some(_) if self.replaced_by.is_some() => "replaced-by-later",
             Some(present) if self.step.old.as_ref().is_some_and(|old| old.sha256 == present.sha256) => "old",
-            Some(present) if present.version.is_some() && present.version > self.step.new.version => "newer",
+            Some(present) if FileVersion::is_later(present.version, self.step.new.version) => "newer",
             Some(_) => "changed",
         }
     }
@@ -110,4 +111,28 @@ pub fn status(files: &dyn Files, target: TargetRoot<'_>) -> Result<Vec<UpdateSta
 
 fn telling_run(folder: &StateFolder) -> Option<&Run> {
     folder.committed().next_back().or_else(|| folder.runs.last())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+    use crate::update::journal::FileRecord;
+
+    #[test]
+    fn newer_is_what_has_a_higher_version_than_the_update_brought() {
+        let word = |found: Option<[u16; 4]>, brought: Option<[u16; 4]>| {
+            let (found, brought) = (found.map(FileVersion), brought.map(FileVersion));
+            let new = FileRecord { size: 3, sha256: Digest::of(b"new"), version: brought };
+            let step = StepRecord { to: "Ccm.dll".parse().unwrap(), old: None, new, register: false };
+            let (size, sha256) = (5, Digest::of(b"other"));
+            let present = Present { size, sha256, machine: None, version: found, language: None };
+            FileStatus { replaced_by: None, step, present: Some(present) }.word()
+        };
+        let (low, high) = (Some([2, 0, 1380, 1000]), Some([2, 0, 1380, 1125]));
+        assert_eq!(word(high, low), "newer");
+        for (found, brought) in [(low, high), (low, low), (low, None), (None, low), (None, None)] {
+            assert_eq!(word(found, brought), "changed", "{found:?}, {brought:?}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use crate::name::UpdateId;
 use crate::platform::Platform;
 use crate::update::facts::{Facts, FileFact, Present};
 use crate::update::state::{self, StateFolder};
+use crate::version::FileVersion;
 
 /// Decides about one file, or finds what forbids the run.
 pub(super) fn decide_file(
@@ -48,10 +49,7 @@ pub(super) fn decide_file(
         return Ok(Decision::AlreadyCurrent);
     }
     let owner = Owner::of(manifest, facts, request, fact, entry);
-    if let (Some(found), Some(wanted)) = (present.version, entry.version)
-        && found > wanted
-        && owner != Owner::LaterRevision
-    {
+    if FileVersion::is_later(present.version, entry.version) && owner != Owner::LaterRevision {
         return Ok(Decision::NewerOnTarget);
     }
     if let Some(other_volume) = on_one_volume(facts, fact) {

@@ -128,7 +128,11 @@ fn decision(facts: &Facts) -> Result<Decision, FindingKind> {
 #[test]
 fn known_old_files_are_replaced_and_the_new_one_is_current() {
     let baseline = Reason::Baseline("1380.1000".to_owned());
-    assert_eq!(decision(&intel(b"old", "2.0.1380.1000")), Ok(Decision::Install(baseline)));
+    assert_eq!(decision(&intel(b"old", "2.0.1380.1000")), Ok(Decision::Install(baseline.clone())));
+    // It is known by its contents, so that its version need not be below.
+    assert_eq!(decision(&intel(b"old", "2.0.1380.1125")), Ok(Decision::Install(baseline.clone())));
+    assert_eq!(decision(&intel(b"old", "none")), Ok(Decision::Install(baseline)));
+    assert_eq!(decision(&intel(b"old", "2.0.1380.1126")), Ok(Decision::NewerOnTarget));
     assert_eq!(decision(&intel(b"new", "2.0.1380.1125")), Ok(Decision::AlreadyCurrent));
 }
 
