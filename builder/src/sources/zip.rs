@@ -2,8 +2,10 @@
 //!
 //! Unlike a bundle it was made by any tool of its time: folder entries and `\` between components are taken.
 
+use std::cell::Cell;
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::rc::Rc;
 
 use ::zip::ZipArchive;
 use ::zip::result::ZipError;
@@ -13,9 +15,38 @@ use qfe_patcher::bundle::manifest::MAX_MEMBER;
 use super::archive::{Bytes, Entry};
 use super::{MAX_FILES, SourceError, read_limited};
 
+/// Most bytes that are read of an archive before its files are counted: what the entries of so many files need, and more.
+const MAX_DIRECTORY: u64 = 16 << 20;
+
+/// The bytes of an archive, of which no more than a limit are read as long as there is one: the directory of a hundred
+/// megabytes is of millions of files, and would stand in memory four times over before anybody had counted them.
+struct Limited {
+    bytes: Box<dyn Bytes>,
+    left: Rc<Cell<Option<u64>>>,
+}
+
+impl Read for Limited {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = self.left.get() else { return self.bytes.read(buffer) };
+        if left == 0 {
+            return Err(io::Error::other(format!("its directory has more than {MAX_DIRECTORY} bytes")));
+        }
+        let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let read = self.bytes.read(buffer.get_mut(..most).unwrap_or_default())?;
+        self.left.set(Some(left.saturating_sub(read as u64)));
+        Ok(read)
+    }
+}
+
+impl Seek for Limited {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
+    }
+}
+
 /// An opened archive.
 pub(super) struct Zip {
-    archive: ZipArchive<Box<dyn Bytes>>,
+    archive: ZipArchive<Limited>,
     /// Position in the archive of each entry that is no folder.
     indices: Vec<usize>,
 }
@@ -29,7 +60,9 @@ impl fmt::Debug for Zip {
 /// Opens an archive and lists what is no folder.
 pub(super) fn open(bytes: Box<dyn Bytes>, shown: &str) -> Result<(Zip, Vec<Entry>), SourceError> {
     let fault = |error: ZipError| fault(shown, error);
-    let mut archive = ZipArchive::new(bytes).map_err(fault)?;
+    let left = Rc::new(Cell::new(Some(MAX_DIRECTORY)));
+    let mut archive = ZipArchive::new(Limited { bytes, left: Rc::clone(&left) }).map_err(fault)?;
+    left.set(None);
     if archive.has_duplicate_names() {
         let (path, source) = (shown.to_owned(), "one name stands there twice".into());
         return Err(SourceError::Archive { path, kind: "zip", source });
@@ -71,4 +104,41 @@ impl Zip {
 
 fn fault(shown: &str, error: ZipError) -> SourceError {
     SourceError::Archive { path: shown.to_owned(), kind: "zip", source: error.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_is_not_read_beyond_what_any_archive_needs() {
+        // Entries of 46 bytes without a name, as many as the end of the directory says.
+        let entry = [b"PK\x01\x02".as_slice(), &[0; 42]].concat();
+        let count = usize::try_from(MAX_DIRECTORY).unwrap() / entry.len() + 1_000;
+        let directory = entry.repeat(count);
+        let size = u64::try_from(directory.len()).unwrap();
+        let end = [
+            b"PK\x06\x06".as_slice(),
+            &44_u64.to_le_bytes(),
+            &[45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &(count as u64).to_le_bytes(),
+            &(count as u64).to_le_bytes(),
+            &size.to_le_bytes(),
+            &0_u64.to_le_bytes(),
+            b"PK\x06\x07",
+            &[0; 4],
+            &size.to_le_bytes(),
+            &1_u32.to_le_bytes(),
+            b"PK\x05\x06",
+            &[0; 4],
+            &[0xff; 12],
+            &[0; 2],
+        ]
+        .concat();
+        let error = open(Box::new(Cursor::new([directory, end].concat())), "a.zip").unwrap_err();
+        let shown = qfe_patcher::chain::line(&error);
+        assert!(shown.contains("its directory has more than 16777216 bytes"), "{shown}");
+    }
 }

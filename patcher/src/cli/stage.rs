@@ -220,10 +220,12 @@ impl<'a> Partial<'a> {
     /// Removes what killed runs left of the same file, by the time in its name: that of the file is its original's. What cannot be
     /// looked at or removed stays.
     fn tidy(&self) {
-        let (Some(folder), Some(name)) = (self.to.parent(), self.to.file_name().and_then(OsStr::to_str))
+        let (Some(parent), Some(name)) = (self.to.parent(), self.to.file_name().and_then(OsStr::to_str))
         else {
             return;
         };
+        // A bare name is in this folder.
+        let folder = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
         for entry in self.host.list(folder).unwrap_or_default() {
             let begun = entry.strip_prefix(name).and_then(begun);
             if begun.is_some_and(|begun| seconds(self.host).saturating_sub(begun) > ABANDONED.as_secs()) {
